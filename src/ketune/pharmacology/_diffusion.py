@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Medium:
-    """Tissue: flux per gradient of free drug (um2/s), total over free drug, clearance of tissue drug (1/s)."""
+    """Tissue: flux per gradient of free drug, total over free drug, and clearance of tissue drug."""
 
     diffusion_um2_s: float
     retention: float
@@ -39,8 +39,7 @@ class Medium:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """Solution on the grid: ``depth_um`` (m,) with the surface first, ``free`` (t, m), and the drug's
-    balance.
+    """Solution on the grid: ``depth_um`` (m,), surface first; ``free`` (t, m); and the drug's balance.
 
     ``reservoir``, ``tissue``, ``cleared`` and ``rinsed`` (t,) are amounts per area in units of
     concentration times um; they sum to the amount applied.

@@ -17,9 +17,7 @@ from ketune.units import parse_concentration
 Array = NDArray[np.float64]
 
 CORTEX_UM = 2000.0
-"""Deepest soma that is accepted (um): beyond the cortex of cat and mouse. A guard against a wrong unit, not
-anatomy.
-"""
+"""Deepest soma that is accepted (um), beyond the cortex of cat and mouse: a guard against a wrong unit."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,7 @@ class Topical:
 
 @dataclass(frozen=True)
 class ConstantSurface:
-    """A paper that is kept wet: the surface stays at ``surface_uM`` from time 0 on. Upper bound of
-    ``Topical``.
-    """
+    """A paper that is kept wet: the surface stays at ``surface_uM``. Upper bound of ``Topical``."""
 
     surface_uM: float
     medium: Medium
@@ -187,8 +183,8 @@ def depth_below_pia(
     """
     if not (np.isfinite(soma_depth_um) and 0.0 < soma_depth_um <= CORTEX_UM):
         raise InputError(
-            f"{what} {soma_depth_um:g} um lies outside the cortex; give a depth above 0 and up to
-            {CORTEX_UM:g} um"
+            f"{what} {soma_depth_um:g} um lies outside the cortex; "
+            f"give a depth above 0 and up to {CORTEX_UM:g} um"
         )
     return np.maximum(soma_depth_um - (np.asarray(y_um, dtype=np.float64) - soma_y_um), 0.0)
 
