@@ -14,6 +14,7 @@ orthogonal one, so Ro is the response orthogonal to the preferred orientation an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -300,7 +301,7 @@ def _starts(theta: FloatArray, y: FloatArray, weight: FloatArray, model: Model) 
     )
     chosen = []
     edges = np.quantile(sigma, [0.0, 1 / 3, 2 / 3, 1.0])
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges.tolist()):
         index = int(np.argmin(np.where((sigma >= low) & (sigma <= high), loss[0], np.inf)))
         chosen.append([preferred[index], amplitude[0, index] + 1e-9, baseline[0, index] + 1e-9, sigma[index]])
     inside = smallest_sigma_deg(theta) * 1.01, SIGMA_MAX_DEG * 0.99

@@ -50,8 +50,8 @@ def read_recording(
     """Read spike counts from a long CSV file, one row a trial.
 
     Columns: `orientation_deg` (empty for a blank trial), `trial`, `spikes`; optional `condition` (default
-    "control"), `window_s` and `neuron`. Other columns are ignored, lines that begin with # are comments. Orientation
-    has a period of 180 deg: 0 and 180 are one orientation.
+    "control"), `window_s` and `neuron`. Other columns are ignored, lines that begin with # are comments.
+    Orientation has a period of 180 deg: 0 and 180 are one orientation.
 
     Args:
         path: the file.
@@ -161,7 +161,8 @@ def _parse(path: Path, content: bytes) -> tuple[list[_Row], str]:
     if missing:
         hint = "; separate columns by commas" if len(header) == 1 else ""
         raise InputError(
-            f"{path}:{cells[0][0]}: missing column {', '.join(missing)}; the header has {', '.join(header)}{hint}"
+            f"{path}:{cells[0][0]}: missing column {', '.join(missing)}; "
+            f"the header has {', '.join(header)}{hint}"
         )
     repeated = [name for name in _REQUIRED + _OPTIONAL if header.count(name) > 1]
     if repeated:
@@ -240,8 +241,8 @@ def _refuse_repeated(path: Path, rows: list[_Row]) -> None:
         if key in first:
             what = "blank" if math.isnan(row.stimulus) else f"orientation {row.stimulus:g}"
             raise InputError(
-                f"{path}:{row.line}: {what}, trial {row.trial}, condition {row.condition} stands already in row "
-                f"{first[key]}; number the trials of an orientation differently"
+                f"{path}:{row.line}: {what}, trial {row.trial}, condition {row.condition} stands already in "
+                f"row {first[key]}; number the trials of an orientation differently"
             )
         first[key] = row.line
 
@@ -260,9 +261,7 @@ def _window(path: Path, rows: list[_Row], window: str | float | None) -> float:
     reference = next((row for row in rows if row.window_s is not None), None)
     if reference is None or reference.window_s is None:
         if stated is None:
-            raise InputError(
-                f"{path}: no counting window; add a window_s column or pass --window '1.28 s' (window='1.28 s')"
-            )
+            raise InputError(f"{path}: no counting window; add a window_s column or pass --window '1.28 s'")
         return stated
     for row in rows:
         if row.window_s is None:
@@ -278,7 +277,8 @@ def _window(path: Path, rows: list[_Row], window: str | float | None) -> float:
             )
     if stated is not None and not math.isclose(stated, reference.window_s, rel_tol=1e-6):
         raise InputError(
-            f"{path}:{reference.line}: window_s is {reference.window_s:g} s but --window says {stated:g} s; drop one"
+            f"{path}:{reference.line}: window_s is {reference.window_s:g} s but --window says {stated:g} s; "
+            "drop one"
         )
     return reference.window_s
 
@@ -301,8 +301,8 @@ def _degrees(path: Path, rows: list[_Row], *, radians: bool) -> np.ndarray:
 
 
 def _renumbered(stimulus: np.ndarray, rows: list[_Row]) -> np.ndarray:
-    """Trial numbers as written, except where merging (0 and 180, -90 and 90) made two trials share one
-    number.""" trial = np.array([row.trial for row in rows])
+    """Trial numbers as written, except where merging 0 and 180 deg made two trials share one number."""
+    trial = np.array([row.trial for row in rows])
     groups: dict[tuple[str, str], list[int]] = {}
     for index, row in enumerate(rows):
         groups.setdefault((row.condition, repr(float(stimulus[index]))), []).append(index)
@@ -322,6 +322,6 @@ def _check_orientations(path: Path, recording: Recording) -> None:
         if gaps.min() < _CLOSEST_DEG:
             near = tested[int(np.argmin(gaps))]
             raise InputError(
-                f"{path}: condition {condition!r} has two orientations {gaps.min():.3g} deg apart near {near:g} deg; "
-                "round values that mean the same orientation"
+                f"{path}: condition {condition!r} has two orientations {gaps.min():.3g} deg apart near "
+                f"{near:g} deg; round values that mean the same orientation"
             )

@@ -168,8 +168,8 @@ class Recording:
     def _require_orientations(self) -> None:
         if np.any(self.orientation_deg >= 180.0):
             raise InputError(
-                f"recording {self.name!r}: holds drift directions up to {np.nanmax(self.orientation_deg):g} deg, "
-                "orientation has a period of 180; call fold() first"
+                f"recording {self.name!r}: holds drift directions up to {np.nanmax(self.orientation_deg):g} "
+                "deg, orientation has a period of 180; call fold() first"
             )
 
     # -- moments ---------------------------------------------------------------------------------------------
@@ -220,8 +220,8 @@ class Recording:
         )
 
     def direction_means(self, condition: str | None = None) -> tuple[FloatArray, FloatArray] | None:
-        """Drift directions (d,) in [0, 360) and mean spikes per window (d,), None where only orientation is
-        known.""" directions = self.direction_deg
+        """Drift directions (d,) in [0, 360) and mean spikes per window (d,); None without directions."""
+        directions = self.direction_deg
         if directions is None and np.any(self.orientation_deg >= 180.0):
             directions = self.orientation_deg
         if directions is None:
@@ -289,8 +289,8 @@ class Recording:
         )
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the recording in the format that `read_recording` reads; directions are written where
-        known.""" stimulus = self.orientation_deg if self.direction_deg is None else self.direction_deg
+        """Write the recording in the format that `read_recording` reads, with directions where known."""
+        stimulus = self.orientation_deg if self.direction_deg is None else self.direction_deg
         with open(path, "w", newline="", encoding="utf-8") as stream:
             if self.source:
                 stream.write(f"# source: {' '.join(self.source.split())}\n")
