@@ -20,7 +20,7 @@ from ketune.morphology import Morphology, Section
 
 REGIONS = ("soma", "ais", "axon", "basal", "apical")
 
-# 202 compartments on the default morphology with twice the capacitance on its dendrites (spines), 169 without.
+# The default morphology gets 202 compartments with twice the capacitance on its dendrites (spines), else 169.
 DEFAULT_D_LAMBDA = 0.3
 DEFAULT_RA_OHM_CM = 100.0
 DEFAULT_CM_UF_CM2 = 1.0
@@ -32,10 +32,10 @@ _LAMBDA_FREQUENCY_HZ = 100.0
 class CompartmentTable:
     """Compartments of a cell and the tree that joins them. All arrays are read-only.
 
-    Compartment 0 is the soma, parents come before children, and each of the m sections holds a contiguous run of
-    compartments, proximal to distal. Solver nodes 0..n-1 are the compartments; nodes n..N-1 are branch points,
-    which have no membrane and exist only where two or more sections start at a section's end. (A single child
-    joins in series; sections on the soma start at its centre, which is node 0.)
+    Compartment 0 is the soma, parents come before children, and each of the m sections holds a contiguous run
+    of compartments, proximal to distal. Solver nodes 0..n-1 are the compartments; nodes n..N-1 are branch
+    points, which have no membrane and exist only where two or more sections start at a section's end. (A single
+    child joins in series; sections on the soma start at its centre, which is node 0.)
 
     Attributes
     ----------
@@ -134,8 +134,8 @@ def build(
     """Cut a morphology into compartments.
 
     The file's axon is replaced by an initial segment and a short axon on the soma, because reconstructions
-    lack most of the axon (the shipped one has an artificial cable), rarely mark the initial segment, and spike
-    initiation must not depend on how far somebody traced.
+    lack most of the axon (the shipped one has an artificial cable), rarely mark the initial segment, and
+    spike initiation must not depend on how far somebody traced.
 
     Parameters
     ----------

@@ -124,6 +124,8 @@ def read_morphology(path: str | Path) -> Morphology:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot read the morphology: {error.strerror or error}") from None
+    if not raw.strip():
+        raise InputError(f"{path}: the file is empty; give a morphology in SWC or ASC format")
     if path.suffix.lower() == ".swc":
         _check_swc(path, raw.decode("utf-8", errors="replace"))
     tree = _read_with_morphio(path)
@@ -205,12 +207,12 @@ def _read_with_morphio(path: Path) -> Any:
             warning_handler=morphio.WarningHandlerCollector(),
         )
     except morphio.MorphioError as error:
-        raise InputError(f"{path}: not a readable morphology: {_one_line(str(error))}") from None
-
-
-def _one_line(message: str) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", message)
-    return " ".join(plain.split())
+        # MorphIO colours its messages and spreads them over lines, the place first: "file:line:error".
+        message = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+        message = re.sub(rf"^{re.escape(str(path))}:(\d+):error ", r"line \1: ", message)
+        raise InputError(
+            f"{path}: not a readable morphology: {message}; export it again as SWC or ASC"
+        ) from None
 
 
 def _sections(path: Path, tree: Any) -> list[Section]:
