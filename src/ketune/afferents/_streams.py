@@ -1,0 +1,206 @@
+"""Frozen marked event streams: one set of random numbers for every parameter value, condition and engine.
+
+Every synapse carries a Poisson process in the plane of time and rate. An event at height ``x`` (its mark, in Hz) is
+present where the synapse's rate exceeds ``x``. Parameters and drugs therefore change which events are present, never
+where they lie: conditions share their random numbers, and a soft comparison makes the input differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ketune.afferents._drive import STREAMS, Drive, rate_hz
+from ketune.afferents._layout import SynapseLayout
+from ketune.afferents._stimulus import Grating
+from ketune.events import Events
+
+PORTS = ("exc", "pv", "sst")
+_PORT_OF_STREAM = {"driven": "exc", "background": "exc", "pv": "pv", "sst": "sst"}
+# Heights are drawn in slabs with a generator each, so that raising a bound never redraws what lies below it.
+_SLAB_EDGES_HZ = np.r_[0.0, 0.125 * 2.0 ** np.arange(20)]
+# Events per step, lane and port. A rarer coincidence is moved to the next step, for all engines alike.
+MAX_PER_STEP = {"exc": 4, "pv": 2, "sst": 2}
+_SOFT_REACH = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Events that are present, or nearly so, at a reference drive, with all that their rate depends on.
+
+    All arrays have the shape ``(n_candidates,)`` and the order of :class:`ketune.events.Events`.
+
+    Attributes
+    ----------
+    events
+        Step, lane, compartment and port of each, with weight 1.
+    stream
+        Index into ``STREAMS``.
+    height_hz
+        Rate above which the event is present.
+    scale_hz
+        Width of the soft comparison; constant, so that finite differences see the same estimator.
+    orientation_deg, gain_deviate, tree, deviate, time_course
+        Arguments of :func:`rate_hz`.
+    """
+
+    events: Events
+    stream: np.ndarray
+    height_hz: np.ndarray
+    scale_hz: np.ndarray
+    orientation_deg: np.ndarray
+    gain_deviate: np.ndarray
+    tree: np.ndarray
+    deviate: np.ndarray
+    time_course: np.ndarray
+
+
+def gain_deviates(seed: int, trials: np.ndarray) -> np.ndarray:
+    """The standard normal of each trial's shared gain."""
+    return np.array([np.random.default_rng([seed, int(t), 99]).standard_normal() for t in trials])
+
+
+def _proposals(layout: SynapseLayout, stream: int, *, bound_hz: float, duration_ms: float, key: list[int]):
+    """Synapse, time (ms) and height (Hz) of every event below ``bound_hz`` in one trial of one stream."""
+    name = STREAMS[stream]
+    n = len(layout.driven) if name == "driven" else len(layout.compartment[_PORT_OF_STREAM[name]])
+    synapse, time, height = [], [], []
+    for slab, (low, high) in enumerate(zip(_SLAB_EDGES_HZ[:-1], _SLAB_EDGES_HZ[1:], strict=True)):
+        if low >= bound_hz:
+            break
+        rng = np.random.default_rng([*key, stream, slab])
+        count = rng.poisson(n * (high - low) * duration_ms * 1e-3)
+        s, t, x = rng.integers(n, size=count), rng.uniform(0, duration_ms, count), rng.uniform(low, high, count)
+        below = x < bound_hz
+        synapse.append(s[below])
+        time.append(t[below])
+        height.append(x[below])
+    if not synapse:
+        return np.empty(0, int), np.empty(0), np.empty(0)
+    return np.concatenate(synapse), np.concatenate(time), np.concatenate(height)
+
+
+def candidates(
+    layout: SynapseLayout,
+    grating: Grating,
+    drive: Drive,
+    *,
+    trials: np.ndarray | range,
+    seed: int,
+    dt_ms: float,
+    softness: float = 0.0,
+) -> Candidates:
+    """Events at a drive, for every orientation and trial. Lane = orientation index * len(trials) + trial index.
+
+    Parameters
+    ----------
+    drive
+        Reference at which presence is judged.
+    trials
+        Trial numbers; a trial's random numbers depend on ``seed`` and its number alone.
+    softness
+        Relative width of the soft comparison; 0 keeps exactly the events that are present.
+    """
+    trials = np.asarray(trials)
+    orientation = np.asarray(grating.orientation_deg, float)
+    n_trials, n_steps = len(trials), grating.n_steps(dt_ms)
+    shown = np.isfinite(orientation)
+    parts: list[dict[str, np.ndarray]] = []
+    for index, (trial, gain) in enumerate(zip(trials, gain_deviates(seed, trials), strict=True)):
+        for stream, name in enumerate(STREAMS):
+            course = 1.0 + grating.modulation if name == "driven" else 1.0
+            peak = rate_hz(
+                drive, stream, gain_deviate=gain, orientation_deg=drive.preferred_basal_deg, tree=0, time_course=course,
+                deviate=0.0,
+            )  # fmt: skip
+            reach = 1.0 + _SOFT_REACH * softness
+            synapse, time, height = _proposals(
+                layout, stream, bound_hz=float(peak) * reach, duration_ms=grating.duration_ms, key=[seed, int(trial)]
+            )
+            driven = name == "driven"
+            tree = layout.tree[synapse] if driven else np.zeros(len(synapse), np.int8)
+            deviate = layout.deviate[synapse] if driven else np.zeros(len(synapse))
+            course_all = grating.time_course(time, layout.phase[synapse] if driven else np.zeros(len(synapse)))
+            if not driven:
+                course_all = (course_all > 0).astype(float)
+            columns = np.flatnonzero(shown) if driven else np.arange(len(orientation))
+            rate = np.broadcast_to(
+                rate_hz(
+                    drive,
+                    stream,
+                    gain_deviate=gain,
+                    orientation_deg=orientation[columns][:, None],
+                    tree=tree,
+                    deviate=deviate,
+                    time_course=course_all * (1.0 if driven else shown[columns][:, None]),
+                ),
+                (len(columns), len(synapse)),
+            )
+            row, event = np.nonzero(height < rate * reach)
+            port = layout.compartment[_PORT_OF_STREAM[name]]
+            where = port[layout.driven[synapse]] if driven else port[synapse]
+            lit = shown[columns][row]
+            parts.append(
+                {
+                    "lane": columns[row] * n_trials + index,
+                    "step": np.minimum((time[event] / dt_ms).astype(np.int64), n_steps - 1),
+                    "compartment": where[event],
+                    "port": np.full(len(row), PORTS.index(_PORT_OF_STREAM[name])),
+                    "stream": np.full(len(row), stream, np.int8),
+                    "height_hz": height[event],
+                    "scale_hz": softness * rate[row, event],
+                    "orientation_deg": orientation[columns][row],
+                    "gain_deviate": np.full(len(row), gain),
+                    "tree": tree[event],
+                    "deviate": deviate[event],
+                    "time_course": course_all[event] * lit,
+                }
+            )
+    joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    order = np.lexsort((joined["height_hz"], joined["port"], joined["lane"], joined["step"]))
+    joined = {k: x[order] for k, x in joined.items()}
+    n_lanes = len(orientation) * n_trials
+    joined["step"], inside = _limit_per_step(joined["step"], joined["lane"], joined["port"], n_lanes, n_steps)
+    joined = {k: x[inside] for k, x in joined.items()}
+    order = np.lexsort((joined["port"], joined["lane"], joined["step"]))
+    joined = {k: x[order] for k, x in joined.items()}
+    events = Events(
+        n_lanes=n_lanes,
+        n_steps=n_steps,
+        dt_ms=dt_ms,
+        port_names=PORTS,
+        step=joined.pop("step").astype(np.int32),
+        lane=joined.pop("lane").astype(np.int32),
+        compartment=joined.pop("compartment").astype(np.int32),
+        port=joined.pop("port").astype(np.int8),
+        weight=np.ones(len(order)),
+    )
+    return Candidates(events=events, **joined)
+
+
+def hard_events(
+    layout: SynapseLayout, grating: Grating, drive: Drive, *, trials: np.ndarray | range, seed: int, dt_ms: float
+) -> Events:
+    """The events that are present at a drive: what evaluation and NEURON use."""
+    return candidates(layout, grating, drive, trials=trials, seed=seed, dt_ms=dt_ms).events
+
+
+def _limit_per_step(step, lane, port, n_lanes: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Move events beyond :data:`MAX_PER_STEP` to the following step; those pushed past the end are left out.
+
+    Arrays are sorted by (step, lane, port) when they come in.
+    """
+    limit = np.array([MAX_PER_STEP[p] for p in PORTS])[port]
+    step = step.copy()
+    while True:
+        key = (step * n_lanes + lane) * len(PORTS) + port
+        order = np.argsort(key, kind="stable")
+        first = np.r_[True, np.diff(key[order]) != 0] if len(order) else np.empty(0, bool)
+        start = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order)) - start
+        crowded = (rank >= limit) & (step < n_steps)
+        if not crowded.any():
+            return step, step < n_steps
+        step[crowded] += 1

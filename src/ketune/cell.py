@@ -1,0 +1,135 @@
+"""A cell: compartments, the mechanisms that sit on them, and the ports through which afferents reach its synapses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ketune.errors import InputError
+
+if TYPE_CHECKING:
+    from ketune.compartments import CompartmentTable
+    from ketune.mechanisms import Mechanism
+
+Overrides = Mapping[tuple[str, str], Any]
+"""Parameter values that replace a cell's own: ``(placement label, parameter) -> array broadcastable to (k,)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """One mechanism on some compartments of a cell.
+
+    Attributes
+    ----------
+    label
+        Unique in the cell; two placements may use one mechanism (``gaba_pv`` and ``gaba_sst``).
+    mechanism
+        The translated NMODL mechanism.
+    compartments
+        ``int (k,)``, increasing.
+    parameters
+        Every parameter of the mechanism, ``float (k,)`` each, in the units of its NMODL file.
+    """
+
+    label: str
+    mechanism: Mechanism
+    compartments: np.ndarray
+    parameters: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Everything that an engine needs to simulate one neuron.
+
+    Attributes
+    ----------
+    table
+        Compartments and their cable geometry.
+    placements
+        Density mechanisms and point processes.
+    ports
+        Port name to the labels of the synapses that its events reach.
+    reversal_mV
+        Reversal potentials of the ions by NMODL name (``ena``, ``ek``).
+    """
+
+    name: str
+    table: CompartmentTable
+    placements: tuple[Placement, ...]
+    ports: dict[str, tuple[str, ...]]
+    reversal_mV: dict[str, float]
+    celsius: float
+    v_init_mV: float
+
+    @cached_property
+    def by_label(self) -> dict[str, Placement]:
+        """Placements by their label."""
+        return {p.label: p for p in self.placements}
+
+    def placement(self, label: str) -> Placement:
+        """The placement with this label.
+
+        Raises
+        ------
+        InputError
+            The cell has no such placement.
+        """
+        if label not in self.by_label:
+            raise InputError(f"cell '{self.name}' has no placement '{label}'; it has {', '.join(self.by_label)}")
+        return self.by_label[label]
+
+    def environment(self, dt_ms: float) -> dict[str, float]:
+        """Quantities that NMODL files read from the simulator: temperature, step, reversal potentials."""
+        return {"celsius": self.celsius, "dt": dt_ms, **self.reversal_mV}
+
+    def with_parameters(self, overrides: Overrides) -> Cell:
+        """A copy in which some parameters are replaced."""
+        placements = []
+        pending = dict(overrides)
+        for placement in self.placements:
+            parameters = dict(placement.parameters)
+            for name in parameters:
+                if (placement.label, name) in pending:
+                    value = np.asarray(pending.pop((placement.label, name)), float)
+                    parameters[name] = np.broadcast_to(value, placement.compartments.shape).copy()
+            placements.append(replace(placement, parameters=parameters))
+        if pending:
+            label, name = next(iter(pending))
+            raise InputError(f"cell '{self.name}' has no parameter '{label}.{name}' to set")
+        return replace(self, placements=tuple(placements))
+
+    def rest_balanced(self, leak_label: str = "leak") -> Cell:
+        """A copy whose leak reversal makes ``v_init_mV`` the resting potential of every compartment.
+
+        The steady-state ionic currents at ``v_init_mV`` are summed and cancelled by the leak, compartment by
+        compartment (as Park et al. 2019 do), so that a control cell starts at rest.
+
+        Raises
+        ------
+        InputError
+            A compartment would need a leak reversal outside -150 to 0 mV: its active conductances at rest are too
+            large for its leak.
+        """
+        total = np.zeros(self.table.n)
+        for placement in self.placements:
+            if placement.label == leak_label or placement.mechanism.kind != "density":
+                continue
+            p: dict[str, Any] = {**placement.parameters, **self.environment(dt_ms=0.025)}
+            p |= placement.mechanism.derived(p)
+            v = np.full(placement.compartments.shape, self.v_init_mV)
+            states = placement.mechanism.init(v, p)
+            total[placement.compartments] += np.asarray(placement.mechanism.current(v, states, p))
+        leak = self.placement(leak_label)
+        e_leak = self.v_init_mV + total[leak.compartments] / leak.parameters["g"]
+        worst = int(np.argmax(np.abs(e_leak + 75.0)))
+        if not -150.0 < e_leak[worst] < 0.0:
+            raise InputError(
+                f"cell '{self.name}': compartment {leak.compartments[worst]} "
+                f"({self.table.region[leak.compartments[worst]]}) would need a leak reversal of {e_leak[worst]:.0f} mV "
+                f"to rest at {self.v_init_mV:g} mV; lower its active conductances or raise its leak"
+            )
+        return self.with_parameters({(leak_label, "e"): e_leak})

@@ -1,0 +1,63 @@
+"""Events as dense slots: per step, port and lane a few places that each hold one event's compartment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ketune.events import Events
+
+NO_EVENT = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Events laid out for an engine that treats all lanes alike.
+
+    Attributes
+    ----------
+    compartment
+        Port name to ``int16 (n_steps, slots, lanes)``; :data:`NO_EVENT` where a slot is empty.
+    weight
+        Port name to ``float (n_steps, slots, lanes)``; zero where a slot is empty.
+    event_at
+        Port name to the index of each event of that port in the arrays' flattened order: writes other weights into
+        the same layout.
+    """
+
+    compartment: dict[str, np.ndarray]
+    weight: dict[str, np.ndarray]
+    event_at: dict[str, np.ndarray]
+
+    def lanes(self, part: slice) -> "Slots":
+        """The slots of a range of lanes."""
+        return Slots(
+            {k: x[:, :, part] for k, x in self.compartment.items()},
+            {k: x[:, :, part] for k, x in self.weight.items()},
+            {},
+        )
+
+
+def lay_out(events: Events, *, dtype: type = np.float32) -> Slots:
+    """Events as slots; each port gets as many slots as its busiest step and lane needs."""
+    compartment, weight, event_at = {}, {}, {}
+    for index, name in enumerate(events.port_names):
+        of_port = np.flatnonzero(events.port == index)
+        step = events.step[of_port].astype(np.int64)
+        lane = events.lane[of_port].astype(np.int64)
+        cell = step * events.n_lanes + lane
+        order = np.argsort(cell, kind="stable")
+        first_of_run = np.r_[True, np.diff(cell[order]) != 0] if len(order) else np.empty(0, bool)
+        run_start = np.maximum.accumulate(np.where(first_of_run, np.arange(len(order)), 0))
+        slot = np.empty(len(order), np.int64)
+        slot[order] = np.arange(len(order)) - run_start
+        n_slots = int(slot.max()) + 1 if len(slot) else 1
+        shape = (events.n_steps, n_slots, events.n_lanes)
+        flat = (step * n_slots + slot) * events.n_lanes + lane
+        compartment[name] = np.full(shape, NO_EVENT, np.int16)
+        compartment[name].reshape(-1)[flat] = events.compartment[of_port]
+        weight[name] = np.zeros(shape, dtype)
+        weight[name].reshape(-1)[flat] = events.weight[of_port]
+        event_at[name] = flat
+    return Slots(compartment, weight, event_at)

@@ -1,0 +1,212 @@
+"""The JAX twin: one fixed time step of a cell, written as pure functions of arrays ``[compartment, lane]``.
+
+One step follows NEURON's fixed-step scheme (Hines 1984; Carnevale and Hines 2006, ch. 4): events at the beginning of
+the step are delivered, currents are linearised at the old voltage, backward Euler gives the new voltage, and the
+states then advance with the new voltage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from ketune.cell import Cell, Overrides, Placement
+from ketune.engines.tree import TreeSolver
+
+Derivative = Literal["analytic", "forward_difference"]
+Parameters = dict[str, dict[str, Array]]
+States = dict[str, dict[str, Array]]
+
+# 1 mA/cm2 on 1 um2 is 0.01 nA, 1 uF/cm2 on 1 um2 is 1e-5 nF, and NEURON linearises over 0.001 mV.
+_NA_PER_MA_CM2_UM2 = 0.01
+_NF_PER_UF_CM2_UM2 = 1e-5
+_NEURON_DV_mV = 0.001
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The compartments of a placement, as a slice where they are contiguous: XLA fuses slices, not gathers."""
+
+    index: np.ndarray
+    n: int
+
+    @property
+    def contiguous(self) -> bool:
+        return bool(np.all(np.diff(self.index) == 1))
+
+    def take(self, x: Array) -> Array:
+        return x[self.index[0] : self.index[-1] + 1] if self.contiguous else x[self.index]
+
+    def spread(self, x: Array) -> Array:
+        """``x`` at these rows of an array of ``n`` rows, zero elsewhere."""
+        if self.contiguous:
+            return jnp.pad(x, ((int(self.index[0]), self.n - 1 - int(self.index[-1])), (0, 0)))
+        source = np.full(self.n, len(self.index))
+        source[self.index] = np.arange(len(self.index))
+        return jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])[source]
+
+
+class Twin:
+    """A cell translated for JAX.
+
+    Parameters
+    ----------
+    cell
+        What to simulate.
+    dt_ms
+        Step.
+    dtype
+        ``float64`` (the twin contract) or ``float32`` (fits and statistics).
+    derivative
+        How currents are linearised: ``"forward_difference"`` as NEURON does (float64 only), or ``"analytic"``.
+    """
+
+    def __init__(
+        self, cell: Cell, *, dt_ms: float, dtype: Any = jnp.float64, derivative: Derivative = "analytic"
+    ) -> None:
+        if derivative == "forward_difference" and jnp.dtype(dtype) != jnp.float64:
+            raise ValueError("a forward difference over 0.001 mV needs float64")
+        self.cell, self.dt_ms, self.dtype, self.derivative = cell, dt_ms, jnp.dtype(dtype), derivative
+        table = cell.table
+        self.n_compartments = table.n
+        self.n_nodes = len(table.node_parent)
+        self.solver = TreeSolver(table.node_parent, table.node_g_uS)
+        self._rows = {p.label: _Rows(p.compartments, table.n) for p in cell.placements}
+        self._port_rows = {
+            port: [
+                {int(c): i for i, c in enumerate(cell.placement(label).compartments)} for label in labels
+            ]
+            for port, labels in cell.ports.items()
+        }
+        capacitance = np.zeros(self.n_nodes)
+        capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
+        self._fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
+        # Density currents are per area; point currents are already in nA.
+        self._to_nA = {
+            p.label: jnp.asarray(
+                _NA_PER_MA_CM2_UM2 * table.area_um2[p.compartments, None], self.dtype
+            )
+            if p.mechanism.kind == "density"
+            else jnp.asarray(1.0, self.dtype)
+            for p in cell.placements
+        }
+
+    def parameters(self, overrides: Overrides | None = None) -> Parameters:
+        """Parameters of every placement as arrays ``(k, 1)`` or ``(k, lanes)``, with what follows from them.
+
+        Parameters
+        ----------
+        overrides
+            ``(label, parameter) -> value`` broadcastable to ``(k,)`` or, with two dimensions, to ``(k, lanes)``.
+        """
+        overrides = overrides or {}
+        unknown = {key for key in overrides if key[0] not in self.cell.by_label}
+        if unknown:
+            raise ValueError(f"no such placement: {sorted(unknown)}")
+        result: Parameters = {}
+        for placement in self.cell.placements:
+            p: dict[str, Any] = {
+                name: jnp.asarray(value, self.dtype)[:, None] for name, value in placement.parameters.items()
+            }
+            for (label, name), value in overrides.items():
+                if label == placement.label:
+                    if name not in p:
+                        raise ValueError(f"placement '{label}' has no parameter '{name}'")
+                    array = jnp.asarray(value, self.dtype)
+                    p[name] = array if array.ndim == 2 else jnp.broadcast_to(array, (len(placement.compartments),))[:, None]
+            p |= {k: jnp.asarray(x, self.dtype) for k, x in self.cell.environment(self.dt_ms).items()}
+            result[placement.label] = p | dict(placement.mechanism.derived(p))
+        return result
+
+    def initial(self, parameters: Parameters, n_lanes: int) -> tuple[Float[Array, "nodes lanes"], States]:
+        """Voltage and states at ``v_init_mV``, each mechanism at its own INITIAL."""
+        v = jnp.full((self.n_nodes, n_lanes), self.cell.v_init_mV, self.dtype)
+        states: States = {}
+        for placement in self.cell.placements:
+            shape = (len(placement.compartments), n_lanes)
+            s = placement.mechanism.init(self._rows[placement.label].take(v), parameters[placement.label])
+            states[placement.label] = {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in s.items()}
+        return v, states
+
+    def deliver(
+        self,
+        states: States,
+        parameters: Parameters,
+        compartment: dict[str, Int[Array, "slots lanes"]],
+        weight: dict[str, Float[Array, "slots lanes"]],
+    ) -> States:
+        """States after the events at the beginning of a step.
+
+        Every lane has a few slots per step and port, each the compartment of one event (negative: none). Comparing
+        the slots with all rows is elementwise arithmetic, which XLA fuses; a scatter would be a serial loop.
+        """
+        states = dict(states)
+        for port, labels in self.cell.ports.items():
+            if port not in compartment:
+                continue
+            for label in labels:
+                placement = self.cell.placement(label)
+                rows = jnp.asarray(placement.compartments, compartment[port].dtype)[:, None]
+                arrived = jnp.zeros((len(placement.compartments), compartment[port].shape[1]), self.dtype)
+                for slot in range(compartment[port].shape[0]):
+                    arrived = arrived + jnp.where(rows == compartment[port][slot], weight[port][slot], 0)
+                jump = placement.mechanism.event_jump(parameters[label])
+                states[label] = {
+                    name: value + jump[name] * arrived if name in jump else value
+                    for name, value in states[label].items()
+                }
+        return states
+
+    def membrane_current(
+        self, v: Float[Array, "nodes lanes"], states: States, parameters: Parameters
+    ) -> tuple[Float[Array, "n lanes"], Float[Array, "n lanes"]]:
+        """Total ionic current of each compartment (nA, outward positive) and its slope (uS)."""
+        current = jnp.zeros((self.n_compartments, v.shape[1]), self.dtype)
+        slope = jnp.zeros_like(current)
+        for placement in self.cell.placements:
+            label = placement.label
+            i, g = self._linearised(placement, self._rows[label].take(v), states[label], parameters[label])
+            current = current + self._rows[label].spread(i * self._to_nA[label])
+            slope = slope + self._rows[label].spread(g * self._to_nA[label])
+        return current, slope
+
+    def _linearised(self, placement: Placement, v: Array, s: dict[str, Array], p: dict[str, Array]):
+        def total(voltage):
+            return jnp.broadcast_to(placement.mechanism.current(voltage, s, p), voltage.shape)
+
+        if self.derivative == "forward_difference":
+            at_v = total(v)
+            return at_v, (total(v + _NEURON_DV_mV) - at_v) / _NEURON_DV_mV
+        return jax.jvp(total, (v,), (jnp.ones_like(v),))
+
+    def step(
+        self,
+        v: Float[Array, "nodes lanes"],
+        states: States,
+        parameters: Parameters,
+        compartment: dict[str, Int[Array, "slots lanes"]],
+        weight: dict[str, Float[Array, "slots lanes"]],
+        injected_nA: Float[Array, " lanes"] | None = None,
+    ) -> tuple[Float[Array, "nodes lanes"], States]:
+        """Voltage and states one step later; ``injected_nA`` enters the soma and depolarises it where positive."""
+        states = self.deliver(states, parameters, compartment, weight)
+        current, slope = self.membrane_current(v, states, parameters)
+        if injected_nA is not None:
+            current = current.at[0].add(-injected_nA)
+        extra = ((0, self.n_nodes - self.n_compartments), (0, 0))
+        diagonal = self._fixed_diagonal + jnp.pad(slope, extra)
+        v = v + self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
+        advanced: States = {}
+        for placement in self.cell.placements:
+            label = placement.label
+            new = placement.mechanism.advance(self._rows[label].take(v), states[label], parameters[label])
+            advanced[label] = {
+                name: jnp.broadcast_to(new.get(name, old), old.shape) for name, old in states[label].items()
+            }
+        return v, advanced

@@ -1,0 +1,95 @@
+"""Synaptic events on the step grid, the form that every engine takes them in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Synaptic events of many independent simulations ("lanes") of one cell.
+
+    An event with step ``k`` is delivered at the start of the step from ``k * dt_ms`` to ``(k + 1) * dt_ms``: the
+    order in which NEURON delivers an event that lies on its step grid.
+
+    Attributes
+    ----------
+    n_lanes, n_steps, dt_ms
+        Number of simulations, steps of each, and step length.
+    step, lane, compartment
+        ``int32 (n_events,)``, sorted by (step, lane). ``compartment`` indexes the cell's compartment table.
+    port
+        ``int8 (n_events,)``: index into ``port_names``. A port is a group of synapses that one afferent drives (an
+        excitatory afferent drives AMPA and NMDA receptors together).
+    weight
+        ``float (n_events,)``: 1 for a plain event; between 0 and 1 where a fit keeps an event softly.
+    """
+
+    n_lanes: int
+    n_steps: int
+    dt_ms: float
+    port_names: tuple[str, ...]
+    step: np.ndarray
+    lane: np.ndarray
+    compartment: np.ndarray
+    port: np.ndarray
+    weight: np.ndarray
+
+    def __post_init__(self) -> None:
+        sizes = {a.shape for a in (self.step, self.lane, self.compartment, self.port, self.weight)}
+        if len(sizes) != 1:
+            raise ValueError(f"event arrays differ in shape: {sizes}")
+        if self.step.size and not 0 <= self.step.min() <= self.step.max() < self.n_steps:
+            raise ValueError("an event lies outside the simulated time")
+
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        n_lanes: int,
+        n_steps: int,
+        dt_ms: float,
+        port_names: tuple[str, ...],
+        step: np.ndarray,
+        lane: np.ndarray,
+        compartment: np.ndarray,
+        port: np.ndarray,
+        weight: np.ndarray | None = None,
+    ) -> "Events":
+        """Events from unsorted arrays; a missing ``weight`` means 1 for every event."""
+        order = np.lexsort((port, lane, step))
+        weights = np.ones(len(step)) if weight is None else np.asarray(weight, float)
+        return cls(
+            n_lanes=n_lanes,
+            n_steps=n_steps,
+            dt_ms=dt_ms,
+            port_names=port_names,
+            step=np.asarray(step, np.int32)[order],
+            lane=np.asarray(lane, np.int32)[order],
+            compartment=np.asarray(compartment, np.int32)[order],
+            port=np.asarray(port, np.int8)[order],
+            weight=weights[order],
+        )
+
+    @classmethod
+    def none(cls, *, n_lanes: int, n_steps: int, dt_ms: float, port_names: tuple[str, ...] = ()) -> "Events":
+        """No event at all, for runs without synaptic input."""
+        empty = np.empty(0, np.int32)
+        return cls(n_lanes, n_steps, dt_ms, port_names, empty, empty, empty, empty.astype(np.int8), np.empty(0))
+
+    def select(self, lanes: np.ndarray | list[int]) -> "Events":
+        """The events of some lanes, renumbered ``0 .. len(lanes) - 1`` in the order given."""
+        new_lane = np.full(self.n_lanes, -1, np.int32)
+        new_lane[np.asarray(lanes)] = np.arange(len(lanes), dtype=np.int32)
+        kept = new_lane[self.lane] >= 0
+        return Events.from_arrays(
+            n_lanes=len(lanes),
+            n_steps=self.n_steps,
+            dt_ms=self.dt_ms,
+            port_names=self.port_names,
+            step=self.step[kept],
+            lane=new_lane[self.lane[kept]],
+            compartment=self.compartment[kept],
+            port=self.port[kept],
+            weight=self.weight[kept],
+        )
