@@ -1,0 +1,5 @@
+"""``python -m ketune`` is the command ``ketune``."""
+
+from ketune.cli import main
+
+main()

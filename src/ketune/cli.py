@@ -1,0 +1,408 @@
+"""The command ``ketune``: options and help. What commands do is in the library; how they speak is in `_console`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import ketune
+from ketune import _console
+
+app = typer.Typer(
+    help="""Fit dendritic neurons to orientation tuning curves, apply drugs to them, and report what changed.
+
+    Start with the whole path on a shipped macaque recording, then use your own:
+
+    ```
+    ketune demo -o demo
+    ketune fit recording.csv -o cell7
+    ketune apply cell7 --drug ketamine --dose "10 mg/ml" --at "30 min"
+    ketune report cell7
+    ```
+
+    Every command takes --json: one JSON object on standard output, everything else on standard error.
+    Exit codes: 0 done; 1 it ran and the answer is no (not verified, not converged); 2 bad input, in one line.
+    """,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+mechanisms_app = typer.Typer(
+    help="The ion channels and synapses: what there is, and their compiled form.", rich_markup_mode="markdown"
+)
+app.add_typer(mechanisms_app, name="mechanisms")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result that is already there.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
+
+
+class Effort(StrEnum):
+    """How much work a fit may spend."""
+
+    quick = "quick"
+    standard = "standard"
+    thorough = "thorough"
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    _console.claim_output()
+    sys.exit(_console.run(app, sys.argv[1:]))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ketune {ketune.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where fits and report go.")
+    ] = Path("ketune-demo"),
+    seed: Seed = 1,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> _console.Answer:
+    """Run the whole path on shipped data: fit, ketamine, report.
+
+    Fits the neuron to one V1 and one V2 unit of a macaque, applies topical ketamine (10 mg/ml: before, wash-in,
+    30 min, recovery), writes DIR/report.html and prints its path and a summary. Takes up to half an hour on two cores.
+
+    Example:
+
+    ```
+    ketune demo -o demo
+    ```
+    """
+    from ketune.workflow import run_demo
+
+    return _console.perform(
+        lambda progress: run_demo(output, seed=seed, overwrite=overwrite, progress=progress),
+        _describe_summary,
+        as_json=json,
+    )
+
+
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(metavar="DATA.csv", help="The recording, as described above.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the fit goes.")],
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", metavar="FILE.toml", help="Another model neuron than the default one."),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", metavar="TIME", help="Length of the counting window, such as '1.28 s'."),
+    ] = None,
+    neuron: Annotated[
+        str | None,
+        typer.Option("--neuron", metavar="NAME", help="Which neuron, where the file holds several."),
+    ] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            "--condition", metavar="NAME", help="Which condition to fit, where the file holds several."
+        ),
+    ] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Orientations are directions, 0 to 360: fold them onto 0 to 180.")
+    ] = False,
+    radians: Annotated[bool, typer.Option("--radians", help="Orientations are in radians.")] = False,
+    seed: Seed = 1,
+    starts: Annotated[
+        int, typer.Option("--starts", min=1, help="How many starting points the optimisation tries.")
+    ] = 4,
+    effort: Annotated[Effort, typer.Option("--effort", help="How much work to spend.")] = Effort.standard,
+    morphology: Annotated[
+        Path | None,
+        typer.Option(
+            "--morphology", metavar="FILE", help="Another dendritic tree than the default one: SWC or ASC."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> _console.Answer:
+    """Fit the model neuron to a recording of orientation tuning.
+
+    DATA.csv has one row for each trial; the orientation is in degrees, and empty where the screen was blank:
+
+    ```
+    orientation_deg,trial,spikes,condition,window_s
+    0,1,12,control,1.28
+    0,2,9,control,1.28
+    22.5,1,17,control,1.28
+    ,1,3,control,1.28
+    ```
+
+    The columns orientation_deg, trial and spikes (a count) are required. condition is "control" where it is left out;
+    window_s, the length of the counting window, may be given by --window instead; a column neuron tells several neurons
+    apart. Trial numbers may differ between orientations, and orientations may be missing.
+
+    Examples:
+
+    ```
+    ketune fit recording.csv -o cell7
+    ketune fit population.csv -o cell7 --neuron 7 --window "1.28 s" --fold
+    ```
+
+    The exit code is 1 where the fit did not converge.
+    """
+    from ketune.workflow import fit_recording
+
+    return _console.perform(
+        lambda progress: fit_recording(
+            data,
+            output,
+            model=model,
+            window=window,
+            neuron=neuron,
+            condition=condition,
+            fold=fold,
+            radians=radians,
+            seed=seed,
+            starts=starts,
+            effort=effort.value,
+            morphology=morphology,
+            overwrite=overwrite,
+            progress=progress,
+        ),
+        _describe_fit,
+        as_json=json,
+    )
+
+
+@app.command()
+def apply(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A fit that `ketune fit` wrote.")],
+    dose: Annotated[
+        str,
+        typer.Option(
+            "--dose", metavar="AMOUNT", help="With its unit: '10 mg/ml' on the cortex, '5 uM' in a bath."
+        ),
+    ],
+    at: Annotated[
+        list[str],
+        typer.Option(
+            "--at", metavar="TIME", help="When to look, after application, such as '30 min'. Repeatable."
+        ),
+    ],
+    drug: Annotated[str, typer.Option("--drug", metavar="NAME", help="Which drug.")] = "ketamine",
+    route: Annotated[
+        str, typer.Option("--route", metavar="NAME", help="How it gets there: topical or bath.")
+    ] = "topical",
+    soma_depth: Annotated[
+        str | None,
+        typer.Option(
+            "--soma-depth", metavar="LENGTH", help="Of the soma below the pia.", show_default="300 um"
+        ),
+    ] = None,
+    lateral_distance: Annotated[
+        str | None,
+        typer.Option(
+            "--lateral-distance",
+            metavar="LENGTH",
+            help="From the edge of the drug-soaked paper to the neuron.",
+            show_default="0.5 mm",
+        ),
+    ] = None,
+    trials: Annotated[
+        int, typer.Option("--trials", min=2, help="Simulated trials for each orientation and condition.")
+    ] = 50,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Seed of every random number.", show_default="the fit's"),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> _console.Answer:
+    """Apply a drug to a fitted neuron and measure its tuning again.
+
+    Every parameter set that the recording allows gets the drug, not only the best one, so the answer comes with
+    its spread. The same afferent events are used before and after.
+
+    Examples:
+
+    ```
+    ketune apply cell7 --drug ketamine --dose "10 mg/ml" --at "30 min"
+    ketune apply cell7 --dose "10 mg/ml" --at "5 min" --at "90 min"
+    ketune apply cell7 --dose "5 mg/ml" --at "30 min" --soma-depth "250 um"
+    ```
+    """
+    from ketune.workflow import apply_drug
+
+    return _console.perform(
+        lambda progress: apply_drug(
+            directory,
+            drug=drug,
+            route=route,
+            dose=dose,
+            at=at,
+            soma_depth=soma_depth,
+            lateral_distance=lateral_distance,
+            trials=trials,
+            seed=seed,
+            progress=progress,
+            overwrite=overwrite,
+        ),
+        _describe_summary,
+        as_json=json,
+    )
+
+
+@app.command()
+def report(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Fits, with or without drugs applied to them.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.html", help="Where it goes.", show_default="DIR/report.html"
+        ),
+    ] = None,
+    json: Json = False,
+) -> _console.Answer:
+    """Write a report on one or several fits: one HTML file that needs nothing else.
+
+    Examples:
+
+    ```
+    ketune report cell7
+    ketune report cell7 cell8 cell9 -o cells.html
+    ```
+    """
+    from ketune.workflow import write_report
+
+    return _console.perform(
+        lambda progress: write_report(directories, output=output, progress=progress),
+        _describe_summary,
+        as_json=json,
+    )
+
+
+@app.command()
+def verify(json: Json = False) -> _console.Answer:
+    """Compare the JAX engine with NEURON.
+
+    Every mechanism alone, and the spiking cell with synapses, with and without the drug, on two morphologies: the
+    voltages of both engines agree within 1e-6 mV over one second in every compartment, or the exit code is 1.
+
+    Examples:
+
+    ```
+    ketune verify
+    ketune verify --json
+    ```
+    """
+    from ketune.verify import run_verify
+
+    return _console.perform(lambda progress: run_verify(progress=progress), _describe_verify, as_json=json)
+
+
+@mechanisms_app.command("build")
+def mechanisms_build(json: Json = False) -> _console.Answer:
+    """Compile the mechanisms for NEURON, unless that has been done already.
+
+    Every command that needs them does this by itself; the result is kept for the next time.
+
+    Example:
+
+    ```
+    ketune mechanisms build
+    ```
+    """
+    from ketune import mechanisms
+
+    def build(progress: Any) -> dict[str, Any]:
+        with progress.task("compiling the mechanisms"):
+            return {"library": mechanisms.library(), "key": mechanisms.cache_key()}
+
+    return _console.perform(build, lambda result: [f"compiled: {result['library']}"], as_json=json)
+
+
+@mechanisms_app.command("list")
+def mechanisms_list(json: Json = False) -> _console.Answer:
+    """List the mechanisms with their states and parameters.
+
+    Examples:
+
+    ```
+    ketune mechanisms list
+    ketune mechanisms list --json
+    ```
+    """
+    from ketune import mechanisms
+
+    def collect(progress: Any) -> dict[str, Any]:
+        names = mechanisms.names()
+        found = []
+        with progress.task("reading the mechanisms", total=len(names)) as task:
+            for name in names:
+                found.append(_mechanism_entry(mechanisms.load(name)))
+                task.advance()
+        return {"mechanisms": found, "key": mechanisms.cache_key()}
+
+    return _console.perform(collect, _describe_mechanisms, as_json=json)
+
+
+def _mechanism_entry(mechanism: Any) -> dict[str, Any]:
+    return {
+        "name": mechanism.name,
+        "kind": mechanism.kind,
+        "states": mechanism.states,
+        "ions": [ion.name for ion in mechanism.ions],
+        "parameters": {
+            name: {"value": parameter.value, "unit": parameter.unit}
+            for name, parameter in mechanism.parameters.items()
+        },
+        "path": mechanism.path,
+        "sha256": mechanism.sha256,
+    }
+
+
+def _describe_mechanisms(result: Mapping[str, Any]) -> Iterator[str]:
+    for entry in result["mechanisms"]:
+        yield f"{entry['name']} ({entry['kind']}), states: {', '.join(entry['states']) or 'none'}"
+        for name, parameter in entry["parameters"].items():
+            yield f"    {name} = {parameter['value']:g} {parameter['unit'] or ''}".rstrip()
+
+
+def _describe_verify(result: Mapping[str, Any]) -> Iterator[str]:
+    width = max((len(case["name"]) for case in result["cases"]), default=0)
+    for case in result["cases"]:
+        yield f"{case['name']:{width}}  {case['condition']:10}  max |dV| {case['max_dv_mV']:.1e} mV"
+    verdict = "NEURON and JAX agree" if result["ok"] else "NEURON and JAX DISAGREE"
+    yield f"{verdict}: max |dV| {result['max_dv_mV']:.1e} mV"
+
+
+def _describe_fit(result: Mapping[str, Any]) -> Iterator[str]:
+    width = max((len(name) for name in result["parameters"]), default=0)
+    for name, entry in result["parameters"].items():
+        error = "" if entry["se"] is None else f" +/- {entry['se']:.2g}"
+        bound = "  (at a bound)" if entry["at_bound"] else ""
+        yield f"{name:{width}}  {entry['value']:.4g}{error} {entry['unit']}{bound}"
+    yield f"{result['status']}: {result['directory']}"
+
+
+def _describe_summary(result: Mapping[str, Any]) -> Iterator[str]:
+    yield from result["summary"]
