@@ -1,5 +1,4 @@
-"""Quantities as a person writes them ("10 mg/ml", "30 min", "300 um") turned into plain numbers in a stated
-unit.
+"""Quantities as a person writes them ("10 mg/ml", "30 min"), turned into plain numbers in a stated unit.
 
 Inside the package numbers carry no unit object; names end in their unit where it is not obvious.
 """
@@ -15,7 +14,7 @@ from ketune.errors import InputError
 
 _NUMBER_THEN_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")
 # Only plain units reach the parser: no arithmetic, so a hostile or mistyped text costs nothing.
-_UNIT_TEXT = re.compile(r"[A-Za-zµμ%°]+(?:\^?-?\d)?(?:\s*[*/·]\s*[A-Za-zµμ]+(?:\^?-?\d)?)*")
+_UNIT_TEXT = re.compile(r"(?:1/)?[A-Za-zµμ%°]+(?:\^?-?\d)?(?:\s*[*/·]\s*[A-Za-zµμ]+(?:\^?-?\d)?)*")
 _EXPONENT = re.compile(r"(?<=[A-Za-zµμ])\^?(-?\d)")
 
 _EXAMPLES = {

@@ -54,21 +54,23 @@ class Profile:
 
 
 def _grid(depth_um: float) -> Array:
-    """Cell faces from the surface to ``depth_um``: 2 um cells at the surface, growing to 10 um."""
+    """Cell faces from the surface to ``depth_um``: 1 um cells at the surface, growing to 4 um.
+
+    Against the closed form below a finite reservoir the error is then below 1 % from 30 s on wherever there is
+    more than 1 uM of an applied 36.5 mM. Fewer cells do less harm than a faster growth.
+    """
     widths = []
-    width, total = 2.0, 0.0
+    width, total = 1.0, 0.0
     while total < depth_um:
         widths.append(width)
         total += width
-        width = min(width * 1.02, 10.0)
+        width = min(width * 1.005, 4.0)
     return np.concatenate([[0.0], np.cumsum(widths)])
 
 
 @dataclass(frozen=True, eq=False)
 class _Modes:
-    """Exponential of the finite-volume system W dC/dt = -K C with W diagonal (capacities) and K symmetric
-    tridiagonal.
-    """
+    """Exponential of W dC/dt = -K C, with W diagonal (capacities) and K symmetric tridiagonal."""
 
     rate: Array
     vectors: Array

@@ -110,6 +110,14 @@ class Quantity(BaseModel):
             raise ValueError("a lognormal spread needs a range above zero")
         return self
 
+    def describe(self) -> str:
+        """Value, range, stress values, confidence and source on one line."""
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        spread = f"95 % range {self.low:g} to {self.high:g}"
+        stress = "".join(f", stress test {value:g}" for value in self.stress)
+        tags = "; ".join(f"{tag}: {CONFIDENCE_MEANING[tag]}" for tag in self.confidence)
+        return f"{self.value:g}{unit} ({spread}{stress}; {tags}; {self.source})"
+
     @property
     def placeholder(self) -> bool:
         """Whether the number is a low-confidence recollection (ML) that must be shown as such."""
@@ -154,16 +162,32 @@ class Drug(BaseModel):
         """
         out = {name: quantity.value for name, quantity in self.parameters.items()}
         for name, number in (overrides or {}).items():
-            if name not in out:
-                raise InputError(
-                    f"drug {self.name}: unknown parameter '{name}'; known are {', '.join(sorted(out))}"
-                )
+            self.require(name)
             try:
                 _check_bounds(name, float(number))
             except ValueError as error:
                 raise InputError(f"drug {self.name}: {error}") from None
             out[name] = float(number)
         return out
+
+    def require(self, name: str) -> Quantity:
+        """The parameter of that name.
+
+        Raises:
+            InputError: there is none.
+        """
+        if name not in self.parameters:
+            known = ", ".join(sorted(self.parameters))
+            raise InputError(f"drug {self.name}: unknown parameter '{name}'; known: {known}")
+        return self.parameters[name]
+
+    def cautions(self) -> tuple[str, ...]:
+        """One line for each parameter that is a placeholder or an assumption, placeholders first.
+
+        Whatever shows a result of the drug to a user shows these lines too.
+        """
+        doubtful = self.placeholders() | self.assumptions()  # a key in both keeps its first place
+        return tuple(f"{name} = {quantity.describe()}" for name, quantity in doubtful.items())
 
     def placeholders(self) -> dict[str, Quantity]:
         """The parameters that are low-confidence recollections; reports must show them with tag and range."""
@@ -253,8 +277,9 @@ def sample_parameters(
     Raises:
         InputError: unknown name.
     """
-    drug.values(dict.fromkeys(names or (), 0.5))  # names are checked there
     chosen = names or tuple(k for k, q in drug.parameters.items() if q.spread != "fixed")
+    for name in chosen:
+        drug.require(name)
     order = sorted(drug.parameters)
     columns = {
         name: _draw(name, drug.parameters[name], np.random.default_rng([seed, order.index(name)]), n)

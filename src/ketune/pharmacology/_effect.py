@@ -1,6 +1,4 @@
-"""From a concentration of free drug to what changes in the neuron: channels, receptors and inhibitory
-drive.
-"""
+"""From a concentration of free drug to what changes in the neuron and in its inhibition."""
 
 from __future__ import annotations
 
@@ -62,9 +60,7 @@ class DrugEffect:
         return int(self.concentration_uM.size)
 
     def summary(self) -> dict[str, float | str]:
-        """Scalars for a report: numbers as they are, per-compartment arrays as their mean over
-        compartments.
-        """
+        """Scalars for a report: numbers as they are, arrays as their mean over compartments."""
         out: dict[str, float | str] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -284,8 +280,8 @@ def apply_effect(cell: Any, drug_effect: DrugEffect) -> tuple[dict[tuple[str, st
     """Parameter values of a drugged cell.
 
     A placement belongs to a target when its label is the target's name or begins with it and an underscore
-    ("nmda", "nmda_apical"). A value that the cell already has joins the drug's: blocks combine as 1 - (1 -
-    a)(1 - b), shifts add, gains multiply. The interneurons' drive is no parameter of the cell: use
+    ("nmda", "nmda_apical"). A value that the cell already has joins the drug's: blocks combine as
+    1 - (1 - a)(1 - b), shifts add, gains multiply. The interneurons' drive is no parameter of the cell: use
     ``pv_drive`` and ``sst_drive`` on the events.
 
     Args:
