@@ -1,0 +1,16 @@
+"""Channels and synapses: NMODL files as the one source of truth, for NEURON and as JAX functions."""
+
+from ketune.mechanisms._mechanism import MOD_DIRECTORY, Mechanism, load, mod_path, names
+from ketune.mechanisms._syntax import Ion, Parameter, Problem, TranslationError
+
+__all__ = [
+    "MOD_DIRECTORY",
+    "Ion",
+    "Mechanism",
+    "Parameter",
+    "Problem",
+    "TranslationError",
+    "load",
+    "mod_path",
+    "names",
+]

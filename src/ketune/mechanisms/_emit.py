@@ -1,0 +1,191 @@
+"""Python text for flat blocks, with the file's own names."""
+
+from __future__ import annotations
+
+import keyword
+
+from ketune.mechanisms._flow import Flattener, prune, written
+from ketune.mechanisms._linear import names_in
+from ketune.mechanisms._syntax import Assign, Bin, Body, Call, Expr, If, Neg, Not, Num, Var
+
+_PRECEDENCE = {
+    "||": 0,
+    "&&": 0,
+    "<": 1,
+    ">": 1,
+    "<=": 1,
+    ">=": 1,
+    "==": 1,
+    "!=": 1,
+    "+": 2,
+    "-": 2,
+    "*": 3,
+    "/": 3,
+}
+_UNARY, _POWER, _ATOM = 4, 5, 6
+_COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!="))
+_BOOLEAN = {"&&": "logical_and", "||": "logical_or"}
+_RENAMED_CALLS = {"abs": "fabs", "pow": "power"}
+FUNCTIONS = ("derived", "init", "currents_by_name", "advance", "event_jump")
+
+
+class Emitter:
+    """Writes expressions and flat bodies as Python; `taken` are the names that the generated module needs itself."""
+
+    def __init__(self, flattener: Flattener, taken: set[str]) -> None:
+        self.flattener = flattener
+        self.taken = taken | set(FUNCTIONS) | {"s", "p"}
+        self._branches = 0
+        self._aliases: dict[str, str] = {}
+
+    def name(self, name: str) -> str:
+        """The file's name, with an underscore where Python or the generated module already uses it."""
+        return f"{name}_" if name in self.taken or keyword.iskeyword(name) else name
+
+    def function(self, name: str) -> list[str]:
+        """The lines of one FUNCTION."""
+        flat = self.flattener.function(name)
+        arguments = ", ".join(self.name(argument) for argument in (*flat.arguments, *flat.reads))
+        result = f"{name}_value"
+        lines = self.body(flat.body, {name}, {*flat.arguments, *flat.reads}, aliases={name: result})
+        return [f"def {self.name(name)}({arguments}):", *lines, f"    return {result}"]
+
+    def body(
+        self, body: Body, wanted: set[str], given: set[str], aliases: dict[str, str] | None = None
+    ) -> list[str]:
+        """The lines of a flat body whose `wanted` variables are used after it and whose `given` ones are set before."""
+        self._aliases = aliases or {}
+        body, needed = prune(body, wanted, self.flattener)
+        unset = sorted(needed - given)  # locals that some path leaves unset
+        start = [f"    {self._variable(name)} = 0.0" for name in unset]
+        return start + self._lines(body, wanted, "    ")
+
+    def _variable(self, name: str) -> str:
+        return self._aliases.get(name) or self.name(name)
+
+    def _lines(self, body: Body, wanted: set[str], indent: str) -> list[str]:
+        lines: list[str] = []
+        for index, statement in enumerate(body):
+            if isinstance(statement, Assign):
+                lines.append(
+                    f"{indent}{self._variable(statement.target)} = {self.expression(statement.value)}"
+                )
+            else:
+                assert isinstance(statement, If)
+                _, live = prune(body[index + 1 :], wanted, self.flattener)
+                lines += self._if(statement, written((statement,)) & live, indent)
+        return lines
+
+    def _if(self, statement: If, outputs: set[str], indent: str) -> list[str]:
+        """Both branches are evaluated, then chosen between: the code has to work on arrays."""
+        self._branches += 1
+        number, names = self._branches, sorted(outputs)
+        test = f"test_{number}"
+        lines = [f"{indent}{test} = {self.condition(statement.test)}"]
+        chosen: list[list[str]] = []
+        for label, branch, taken in (
+            ("then", statement.then, test),
+            ("otherwise", statement.otherwise, f"logical_not({test})"),
+        ):
+            branch, needed = prune(branch, outputs, self.flattener)
+            values = _simple(branch, names)
+            if values is not None:
+                chosen.append([self._operand(value, 0) for value in values])
+                continue
+            arguments = [self._variable(name) for name in sorted(needed)]
+            lines.append(f"\n{indent}def {label}_{number}({', '.join(arguments)}):")
+            lines += self._lines(branch, outputs, indent + "    ")
+            lines.append(f"{indent}    return {', '.join(self._variable(name) for name in names)}\n")
+            call = f"guarded({', '.join([taken, f'{label}_{number}', *arguments])})"
+            if len(names) == 1:
+                chosen.append([call])
+            else:
+                results = [f"{self._variable(name)}_{label}_{number}" for name in names]
+                lines.append(f"{indent}{', '.join(results)} = {call}")
+                chosen.append(results)
+        targets = ", ".join(self._variable(name) for name in names)
+        choice = ", ".join(f"where({test}, {a}, {b})" for a, b in zip(*chosen, strict=True))
+        return [*lines, f"{indent}{targets} = {choice}"]
+
+    # expressions
+
+    def condition(self, expr: Expr) -> str:
+        """An expression used as a truth value."""
+        if isinstance(expr, Not):
+            return f"logical_not({self.condition(expr.arg)})"
+        if isinstance(expr, Bin) and expr.op in _BOOLEAN:
+            return f"{_BOOLEAN[expr.op]}({self.condition(expr.left)}, {self.condition(expr.right)})"
+        if isinstance(expr, Bin) and expr.op in _COMPARISONS:
+            return self.expression(expr)
+        return f"{self._operand(expr, 2)} != 0.0"
+
+    def expression(self, expr: Expr) -> str:
+        """An expression used as a number (a comparison is a truth value only where :meth:`condition` asks)."""
+        return self._operand(expr, 0)
+
+    def _operand(self, expr: Expr, level: int) -> str:
+        text, own = self._text(expr)
+        return f"({text})" if own < level else text
+
+    def _text(self, expr: Expr) -> tuple[str, int]:
+        """Python text and its precedence."""
+        if isinstance(expr, Num):
+            return _number(expr), _ATOM
+        if isinstance(expr, Var):
+            return self._variable(expr.name), _ATOM
+        if isinstance(expr, Neg):
+            return f"-{self._operand(expr.arg, _UNARY)}", _UNARY
+        if isinstance(expr, Not) or (isinstance(expr, Bin) and expr.op in _BOOLEAN):
+            return f"where({self.condition(expr)}, 1.0, 0.0)", _ATOM
+        if isinstance(expr, Call):
+            return self._call(expr), _ATOM
+        if expr.op == "^":
+            return self._power(expr)
+        own = _PRECEDENCE[expr.op]
+        shift = 1 if expr.op in _COMPARISONS else 0
+        left, right = self._operand(expr.left, own + shift), self._operand(expr.right, own + 1)
+        return f"{left} {expr.op} {right}", own
+
+    def _power(self, expr: Bin) -> tuple[str, int]:
+        if isinstance(expr.right, Num) and expr.right.value == int(expr.right.value):
+            return f"{self._operand(expr.left, _ATOM)} ** {int(expr.right.value)}", _POWER
+        return f"power({self.expression(expr.left)}, {self.expression(expr.right)})", _ATOM
+
+    def _call(self, expr: Call) -> str:
+        arguments = [self.expression(arg) for arg in expr.args]
+        if expr.name in self.flattener.source.functions:
+            reads = self.flattener.function(expr.name).reads
+            return f"{self.name(expr.name)}({', '.join([*arguments, *map(self._variable, reads)])})"
+        return f"{_RENAMED_CALLS.get(expr.name, expr.name)}({', '.join(arguments)})"
+
+
+def _number(number: Num) -> str:
+    return number.text if any(c in number.text for c in ".eE") else f"{number.text}.0"
+
+
+def _simple(branch: Body, names: list[str]) -> list[Expr] | None:
+    """The value of every output where a branch is safe to evaluate anywhere (sums and products); else None.
+
+    Outputs that the branch does not set keep their value.
+    """
+    values: dict[str, Expr] = {}
+    for statement in branch:
+        if not isinstance(statement, Assign) or not _safe(statement.value):
+            return None
+        if names_in(statement.value) & values.keys():
+            return None
+        values[statement.target] = statement.value
+    return [values.get(name, Var(name)) for name in names]
+
+
+def _safe(expr: Expr) -> bool:
+    if isinstance(expr, Num | Var):
+        return True
+    if isinstance(expr, Neg):
+        return _safe(expr.arg)
+    if not isinstance(expr, Bin):
+        return False
+    if expr.op in ("/", "^"):
+        by = expr.right.value if isinstance(expr.right, Num) else 0.0
+        return _safe(expr.left) and by > 0 and (expr.op == "/" or by == int(by))
+    return expr.op in ("+", "-", "*") and _safe(expr.left) and _safe(expr.right)

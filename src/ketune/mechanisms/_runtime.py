@@ -1,0 +1,104 @@
+"""What generated mechanism code calls: jax.numpy's functions, and the two guards that keep gradients finite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+Value = Any  # an array or a Python number
+
+
+def exp(x: Value) -> Array:
+    """exp(x), with x capped where the result would overflow.
+
+    NEURON caps at 700 too (`hoc_Exp`), so float64 agrees with it; float32 caps at 80. Without the cap
+    1/(1 + exp(x)) is 0 for large x but its gradient, inf/inf, is not a number.
+    """
+    return jnp.exp(jnp.minimum(x, 700.0 if jnp.result_type(x) == jnp.float64 else 80.0))
+
+
+def guarded(taken: Value, branch: Callable[..., Any], *args: Value) -> Any:
+    """branch(*args), whose derivative is zero wherever `taken` is false.
+
+    `where(taken, branch(x), other(x))` has the right value, but its gradient is 0 * inf = NaN at points where the
+    branch that is not taken is singular (the 0/0 that an IF in NMODL avoids). Masking the branch's own partial
+    derivatives cures that for any branch, and at every order of differentiation.
+
+    `branch` is elementwise, returns one array or a tuple of arrays, and closes over no traced value.
+    """
+    numbers = [isinstance(arg, int | float) for arg in args]
+
+    def call(*arrays: Array) -> Any:
+        rest = iter(arrays)
+        return branch(*(arg if number else next(rest) for arg, number in zip(args, numbers, strict=True)))
+
+    return _guarded(call, taken, *(arg for arg, number in zip(args, numbers, strict=True) if not number))
+
+
+def _guarded(call: Callable[..., Any], taken: Array, *arrays: Array) -> Any:
+    @jax.custom_jvp
+    def masked(taken: Array, *arrays: Array) -> Any:
+        del taken
+        return call(*arrays)
+
+    def rule(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+        taken, *arrays = primals
+        out = call(*arrays)
+        total = jax.tree.map(jnp.zeros_like, out)
+        for index, tangent in enumerate(tangents[1:]):
+            if type(tangent) is jax.custom_derivatives.SymbolicZero:
+                continue
+
+            def partial(*arrays: Array, index: int = index) -> Any:
+                shape = jnp.broadcast_shapes(*(jnp.shape(a) for a in arrays))
+                x = jnp.broadcast_to(arrays[index], shape)
+                along = lambda x: call(*arrays[:index], x, *arrays[index + 1 :])  # noqa: E731
+                return jax.jvp(along, (x,), (jnp.ones_like(x),))[1]
+
+            slope = _guarded(partial, taken, *arrays)
+            total = jax.tree.map(lambda t, d, dx=tangent: t + jnp.where(taken, d, 0.0) * dx, total, slope)
+        return out, total
+
+    masked.defjvp(rule, symbolic_zeros=True)
+    return masked(taken, *arrays)
+
+
+def spread(x: Value, like: Value) -> Array:
+    """x with the shape that it has together with `like`, in the floating type of both."""
+    like = jnp.asarray(like)
+    shape = jnp.broadcast_shapes(jnp.shape(x), like.shape)
+    return jnp.broadcast_to(jnp.asarray(x, jnp.result_type(x, like)), shape)
+
+
+# every name that generated code may use
+NAMESPACE: dict[str, Any] = {
+    "exp": exp,
+    "guarded": guarded,
+    "spread": spread,
+    "where": jnp.where,
+    "logical_and": jnp.logical_and,
+    "logical_or": jnp.logical_or,
+    "logical_not": jnp.logical_not,
+    "power": jnp.power,
+    "log": jnp.log,
+    "log10": jnp.log10,
+    "sqrt": jnp.sqrt,
+    "fabs": jnp.abs,
+    "sin": jnp.sin,
+    "cos": jnp.cos,
+    "tan": jnp.tan,
+    "asin": jnp.arcsin,
+    "acos": jnp.arccos,
+    "atan": jnp.arctan,
+    "sinh": jnp.sinh,
+    "cosh": jnp.cosh,
+    "tanh": jnp.tanh,
+    "floor": jnp.floor,
+    "ceil": jnp.ceil,
+    "fmin": jnp.minimum,
+    "fmax": jnp.maximum,
+}

@@ -1,0 +1,217 @@
+"""What the translator works on: an NMODL file as plain Python data, and the error for what it cannot translate.
+
+NMODL's parser hands out a tree of C++ objects; the parts that the translator understands are copied into the frozen
+dataclasses below, so that everything after :mod:`._parse` is ordinary Python.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ketune.errors import InputError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing in a file that is not translated: where, which construct, and why."""
+
+    line: int | None
+    construct: str
+    message: str
+
+
+def blank_comments(text: str) -> str:
+    """The text with comments and title as spaces: keywords in them are not found, and lines keep their numbers."""
+
+    def blank(match: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", match.group())
+
+    text = re.sub(r"\bCOMMENT\b.*?\bENDCOMMENT\b", blank, text, flags=re.DOTALL)
+    text = re.sub(r"^[ \t]*TITLE[^\n]*", blank, text, flags=re.MULTILINE)
+    return re.sub(r"[:?][^\n]*", blank, text)
+
+
+def find_line(text: str, pattern: str) -> int | None:
+    """Line of the first match of a regular expression in the code (the parser's nodes carry no lines), or None."""
+    code = blank_comments(text)
+    match = re.search(pattern, code)
+    return code.count("\n", 0, match.start()) + 1 if match else None
+
+
+class TranslationError(InputError):
+    """A mechanism file that cannot be parsed or translated.
+
+    Attributes:
+        path: the file.
+        problems: every :class:`Problem` found, in order of line. The message is one line that names the first.
+    """
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        self.path = path
+        self.problems = tuple(sorted(problems, key=lambda p: p.line or 0))
+        first = self.problems[0]
+        where = f"{path.name}:{first.line}" if first.line else path.name
+        more = ""
+        if len(self.problems) > 1:
+            more = f" (and {len(self.problems) - 1} more: " + ", ".join(
+                f"{p.construct}{f' at line {p.line}' if p.line else ''}" for p in self.problems[1:]
+            )
+            more += ")"
+        super().__init__(f"{where}: {first.construct}: {first.message}{more}")
+
+
+# Expressions ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Num:
+    """A number; `text` is how the file writes it."""
+
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Var:
+    name: str
+
+
+@dataclass(frozen=True)
+class Neg:
+    arg: Expr
+
+
+@dataclass(frozen=True)
+class Not:
+    arg: Expr
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A binary operation; `op` is NMODL's: + - * / ^ < > <= >= == != && ||."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    args: tuple[Expr, ...]
+
+
+Expr = Num | Var | Neg | Not | Bin | Call
+
+# Statements ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Assign:
+    target: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class DiffEq:
+    """state' = rate"""
+
+    state: str
+    rate: Expr
+
+
+@dataclass(frozen=True)
+class CallStatement:
+    call: Call
+
+
+@dataclass(frozen=True)
+class If:
+    test: Expr
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Local:
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Solve:
+    block: str
+    method: str
+
+
+Statement = Assign | DiffEq | CallStatement | If | Local | Solve
+Body = tuple[Statement, ...]
+
+# The file ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a mechanism, in NMODL's own units.
+
+    Attributes:
+        name: as in the file.
+        value: default.
+        unit: as in the file, "" where it states none ("1" and "" are both dimensionless).
+        low, high: limits, None where the file states none.
+        is_range: True where each compartment or synapse has its own value (RANGE), False for GLOBAL.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    is_range: bool = True
+
+
+@dataclass(frozen=True)
+class Ion:
+    """An ion that a mechanism uses: the variables that it reads (`ena`) and writes (`ina`)."""
+
+    name: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Routine:
+    """A FUNCTION, PROCEDURE or NET_RECEIVE: its arguments and its statements."""
+
+    arguments: tuple[str, ...]
+    body: Body
+
+
+@dataclass(frozen=True)
+class Source:
+    """One NMODL file."""
+
+    path: Path
+    text: str
+    name: str
+    kind: str
+    ions: tuple[Ion, ...] = ()
+    nonspecific: tuple[str, ...] = ()
+    ranges: frozenset[str] = frozenset()
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    constants: dict[str, float] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
+    initial: Body = ()
+    breakpoint: Body = ()
+    derivatives: dict[str, Body] = field(default_factory=dict)
+    procedures: dict[str, Routine] = field(default_factory=dict)
+    functions: dict[str, Routine] = field(default_factory=dict)
+    net_receive: Routine | None = None
+    constructs: tuple[str, ...] = ()
+
+    def error(self, construct: str, message: str, pattern: str | None = None) -> TranslationError:
+        """The exception for one construct of this file; `pattern` finds its line (the construct itself if None)."""
+        line = find_line(self.text, pattern or rf"\b{re.escape(construct)}\b")
+        return TranslationError(self.path, [Problem(line, construct, message)])
