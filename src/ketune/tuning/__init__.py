@@ -1,25 +1,48 @@
 """Recordings of orientation tuning and their analysis: curves, selectivity, variability and shifts.
 
 A `Recording` holds spike counts by condition, orientation and trial. `summarise_recording` turns one
-condition into a `TuningSummary`. How every index is defined stands in docs/recordings.md.
+condition into a `TuningSummary`, `shift` compares two. How every index is defined stands in
+docs/recordings.md.
 """
 
-from ketune.tuning._curves import CurveFit, count_sem, fit_curve
+from ketune.tuning._curves import CurveFit, count_sem, fit_counts, fit_curve
 from ketune.tuning._read import read_recording, shipped_recording, shipped_recordings
 from ketune.tuning._recording import DEFAULT_CONDITION, OrientationCounts, Recording
+from ketune.tuning._shift import Shift, remeasure, shift, wrap_orientation
 from ketune.tuning._summary import TuningSummary, summarise, summarise_recording
+from ketune.tuning._variability import (
+    FanoFactor,
+    RateMatchedFano,
+    fano_by_orientation,
+    fano_factor,
+    pooled_fano,
+    rate_matched_fano,
+    sample_counts,
+)
 
 __all__ = [
     "DEFAULT_CONDITION",
     "CurveFit",
+    "FanoFactor",
     "OrientationCounts",
+    "RateMatchedFano",
     "Recording",
+    "Shift",
     "TuningSummary",
     "count_sem",
+    "fano_by_orientation",
+    "fano_factor",
+    "fit_counts",
     "fit_curve",
+    "pooled_fano",
+    "rate_matched_fano",
     "read_recording",
+    "remeasure",
+    "sample_counts",
+    "shift",
     "shipped_recording",
     "shipped_recordings",
     "summarise",
     "summarise_recording",
+    "wrap_orientation",
 ]

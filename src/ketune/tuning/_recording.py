@@ -140,9 +140,11 @@ class Recording:
         Raises:
             InputError: no such trials in this condition.
         """
-        return self.spikes[self._rows(orientation, self._resolve(condition))]
+        return self.spikes[self.rows(orientation, condition)]
 
-    def _rows(self, orientation: float | None, condition: str) -> npt.NDArray[np.bool_]:
+    def rows(self, orientation: float | None, condition: str | None = None) -> npt.NDArray[np.bool_]:
+        """Which rows, as a mask, hold the trials that `counts` returns."""
+        condition = self._resolve(condition)
         self._require_orientations()
         in_condition = self.condition == condition
         if orientation is None:
@@ -188,7 +190,7 @@ class Recording:
         return np.array([self._variance_at(o, name) for o in self.orientations(name)])
 
     def _variance_at(self, orientation: float, condition: str) -> float:
-        rows = self._rows(orientation, condition)
+        rows = self.rows(orientation, condition)
         counts = self.spikes[rows]
         group = np.zeros(counts.size) if self.direction_deg is None else self.direction_deg[rows]
         directions = np.unique(group)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ketune.errors import InputError
-from ketune.tuning._curves import CurveFit, Model, count_sem, fit_curve
+from ketune.tuning._curves import CurveFit, fit_counts, fit_curve
 from ketune.tuning._indices import direction_selectivity, osi_points, vector_sum
 from ketune.tuning._recording import Recording
+from ketune.tuning._shapes import Model
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -101,7 +102,7 @@ def summarise(
     if theta.size < 2:
         raise InputError("tuning summary: a tuning curve needs at least two orientations")
     weighted = variance is not None and n_trials is not None
-    fit = fit_curve(theta, y, count_sem(y, v, n) if weighted else None, model=model)
+    fit = fit_counts(theta, y, v, n, model=model) if weighted else fit_curve(theta, y, model=model)
     vector_deg, gosi = vector_sum(theta, y)
     return TuningSummary(
         orientation_deg=theta,
