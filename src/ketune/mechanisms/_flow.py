@@ -30,10 +30,9 @@ from ketune.mechanisms._syntax import (
     Var,
 )
 
-BUILTINS = frozenset(
-    ("exp", "log", "log10", "pow", "sqrt", "fabs", "abs", "floor", "ceil", "fmin", "fmax")
-    + ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
-)
+_MATH = ("exp", "log", "log10", "pow", "sqrt", "fabs", "abs", "floor", "ceil", "fmin", "fmax")
+_TRIGONOMETRY = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
+BUILTINS = frozenset((*_MATH, *_TRIGONOMETRY))
 _EVENTS = frozenset(("net_send", "net_event", "net_move", "state_discontinuity", "at_time"))
 _GIVEN = ("celsius", "dt")
 _UNAVAILABLE = {

@@ -1,0 +1,232 @@
+"""Compiling `.mod` files for NEURON, once per version of everything that matters.
+
+The compiled library lives in the user's cache under a key of the files' text, NEURON's version, Python's ABI and the
+machine. It is built in a temporary directory under a lock and moved into place in one step, so that the cache never
+holds a half-built entry and two processes never build the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ketune.errors import InputError
+from ketune.mechanisms._mechanism import MOD_DIRECTORY, mod_path
+from ketune.mechanisms._quiet import captured_output, import_neuron
+from ketune.mechanisms._syntax import blank_comments
+
+_INSTALL = "sudo apt-get install g++ make"
+_BUILD_LIMIT_S = 600.0
+_SHOWN_LINES = 12
+_LIBRARY = "libnrnmech"
+
+# mechanisms that this process has put into NEURON: suffix -> hash of the file's text
+_loaded: dict[str, str] = {}
+
+
+class CompilationError(InputError):
+    """`nrnivmodl` did not accept the files; the message ends with the compiler's last lines."""
+
+
+def cache_directory() -> Path:
+    """Where compiled mechanisms are kept: $KETUNE_CACHE_DIR, or the user's cache directory."""
+    import platformdirs
+
+    root = os.environ.get("KETUNE_CACHE_DIR") or platformdirs.user_cache_dir("ketune")
+    return Path(root).absolute() / "mechanisms"
+
+
+def cache_key(paths: Iterable[str | Path] | None = None) -> str:
+    """The key under which :func:`library` keeps its result; changes with anything that changes the library."""
+    files = _files(paths)
+    parts = [f"{file.name}:{_sha256(file)}" for file in files]
+    parts += [version("neuron"), sys.implementation.cache_tag or "", platform.system(), platform.machine()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def library(paths: Iterable[str | Path] | None = None) -> Path:
+    """The compiled library of the shipped mechanisms, or of the given files; built on first use.
+
+    Args:
+        paths: names or `.mod` files to compile together; None for every shipped mechanism.
+
+    Raises:
+        InputError: no compiler, or the cache cannot be written.
+        CompilationError: NEURON's translator or the C++ compiler refused a file.
+    """
+    import filelock
+
+    files = _files(paths)
+    entry = cache_directory() / cache_key(files)
+    if found := _find_library(entry):
+        return found
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(entry.with_suffix(".lock"), timeout=_BUILD_LIMIT_S):
+            if found := _find_library(entry):
+                return found
+            _check_tools()
+            with tempfile.TemporaryDirectory(dir=entry.parent, prefix="build-") as folder:
+                _build(files, Path(folder)).rename(entry)
+    except filelock.Timeout:
+        raise InputError(
+            f"{entry.parent}: another process has been compiling these mechanisms for {_BUILD_LIMIT_S:.0f} s; "
+            "stop it and try again"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{entry.parent}: cannot keep compiled mechanisms here ({error.strerror}); "
+            "set KETUNE_CACHE_DIR to a writable directory"
+        ) from None
+    found = _find_library(entry)
+    assert found is not None
+    return found
+
+
+def load_into_neuron(paths: Iterable[str | Path] | None = None) -> None:
+    """Make the shipped mechanisms, or the given files, known to NEURON in this process.
+
+    Doing it again is harmless: what is already loaded is skipped.
+
+    Raises:
+        InputError: NEURON already has another mechanism of one of these names, or the library cannot be loaded.
+    """
+    h = import_neuron().h
+    with captured_output():
+        present = _mechanisms_in(h)
+    needed = []
+    for file in _files(paths):
+        name, sha256 = _suffix(file), _sha256(file)
+        if _loaded.get(name) == sha256:
+            continue
+        if name in present:
+            raise InputError(
+                f"{file.name}: NEURON already has a mechanism {name!r}, built in, loaded from a compiled folder "
+                f"such as ./{platform.machine()} in {Path.cwd()}, or loaded from another version of the file; rename "
+                "it or start from another directory"
+            )
+        needed.append(file)
+    if not needed:
+        return
+    path = library(None if needed == _files(None) else needed)
+    with captured_output() as output:
+        loaded = h.nrn_load_dll(str(path))
+    if not loaded:
+        detail = " ".join("".join(output).split())
+        raise InputError(
+            f"{path}: NEURON cannot load this library ({detail}); delete {path.parent} and try again"
+        )
+    _loaded.update({_suffix(file): _sha256(file) for file in needed})
+
+
+def _files(paths: Iterable[str | Path] | None) -> list[Path]:
+    if paths is None:
+        return sorted(MOD_DIRECTORY.glob("*.mod"))
+    return sorted({mod_path(path) for path in paths})
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _suffix(file: Path) -> str:
+    found = re.search(
+        r"\b(?:SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)",
+        blank_comments(file.read_text(encoding="utf-8")),
+    )
+    if found is None:
+        raise InputError(f"{file}: no SUFFIX or POINT_PROCESS; this is not a mechanism")
+    return found.group(1)
+
+
+def _mechanisms_in(h: Any) -> set[str]:
+    """The names of all density mechanisms and point processes that NEURON has."""
+    names = set()
+    for kind in (0, 1):
+        listing = h.MechanismType(kind)
+        text = h.ref("")
+        for index in range(int(listing.count())):
+            listing.select(index)
+            listing.selected(text)
+            names.add(text[0])
+    return names
+
+
+def _find_library(entry: Path) -> Path | None:
+    return next(entry.glob(f"{_LIBRARY}.*"), None)
+
+
+def _compiler() -> str | None:
+    """The C++ compiler: the user's $CXX, else the first that is installed."""
+    chosen = os.environ.get("CXX")
+    if chosen:
+        return chosen if shutil.which(chosen.split()[0]) else None
+    return next((name for name in ("g++", "clang++", "c++") if shutil.which(name)), None)
+
+
+def _check_tools() -> None:
+    missing = [] if _compiler() else ["a C++ compiler (g++)"]
+    missing += [] if shutil.which("make") else ["make"]
+    if missing:
+        raise InputError(
+            f"compiling the mechanisms for NEURON needs {' and '.join(missing)}, which this machine lacks: {_INSTALL}"
+        )
+
+
+def _nrnivmodl() -> str:
+    script = Path(sysconfig.get_path("scripts")) / "nrnivmodl"
+    found = str(script) if script.is_file() else shutil.which("nrnivmodl")
+    if found is None:
+        raise InputError("NEURON's compiler nrnivmodl is not installed beside Python: pip install neuron")
+    return found
+
+
+def _build(files: list[Path], folder: Path) -> Path:
+    """Compile in a temporary folder; the returned directory holds only what the cache keeps."""
+    sources, result = folder / "mod", folder / "result"
+    sources.mkdir()
+    result.mkdir()
+    for file in files:
+        shutil.copyfile(file, sources / file.name)
+    environment = dict(os.environ, MAKEFLAGS=f"-j{min(4, os.cpu_count() or 1)}")
+    environment["CXX"] = _compiler() or "g++"
+    shown = ", ".join(file.name for file in files)
+    try:
+        done = subprocess.run(
+            [_nrnivmodl(), "mod"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_BUILD_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise CompilationError(f"{shown}: nrnivmodl did not finish within {_BUILD_LIMIT_S:.0f} s") from None
+    built = next(folder.glob(f"*/{_LIBRARY}.*"), None)
+    if done.returncode != 0 or built is None:
+        raise CompilationError(
+            f"{shown}: nrnivmodl refused (exit {done.returncode}):\n{_last_lines(done.stdout)}"
+        )
+    shutil.copy2(built, result / built.name)
+    return result
+
+
+def _last_lines(output: str) -> str:
+    """The end of the compiler's output, from its first complaint on, without colours and Python's traceback."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", output).split("Traceback (most recent call last)")[0]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
