@@ -46,7 +46,11 @@ def contents(directory: Path) -> dict[str, str]:
 
 class TestJson:
     json_values = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
         max_leaves=10,
     )
@@ -246,9 +250,9 @@ else:
     raise AssertionError("a megabyte went into 128 KiB")
 print(sorted(p.name for p in out.iterdir()), (out / "fit.json").read_text())
 """
+        python = [sys.executable, "-c", script, str(tmp_path)]
         done = subprocess.run(
-            [*mount, f'mount -t tmpfs -o size=128k none "{tmp_path}"; exec "$0" "$@"']
-            + [sys.executable, "-c", script, str(tmp_path)],
+            [*mount, f'mount -t tmpfs -o size=128k none "{tmp_path}"; exec "$0" "$@"', *python],
             capture_output=True,
             text=True,
         )

@@ -32,7 +32,7 @@ from ketune.progress import Progress
 from ketune.storage import jsonable
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
-_INTERRUPTED_MESSAGE = "interrupted; nothing was changed by the part that had not finished"
+_INTERRUPTED_MESSAGE = "interrupted: what had not finished was not written"
 
 # The base class of Typer's complaints about arguments is in click, or, in newer versions, in its own copy of click.
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
