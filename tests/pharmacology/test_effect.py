@@ -191,10 +191,15 @@ def test_more_drug_does_more_and_nothing_leaves_its_range(c, factor, v, scale, h
     assert 0.0 <= more.pv_drive <= e.pv_drive <= 1.0
 
 
-def placement(label, compartments, **parameters):
+def placement(label, compartments, mechanism=None, **parameters):
     k = len(compartments)
     values = {name: np.full(k, float(x)) for name, x in parameters.items()}
-    return SimpleNamespace(label=label, compartments=np.asarray(compartments), parameters=values)
+    return SimpleNamespace(
+        label=label,
+        mechanism=SimpleNamespace(name=mechanism or label),
+        compartments=np.asarray(compartments),
+        parameters=values,
+    )
 
 
 def test_effect_reaches_the_parameters_of_the_cell():
@@ -228,16 +233,22 @@ def test_effect_reaches_the_parameters_of_the_cell():
     np.testing.assert_allclose(overrides["gabatonic", "gain"], 2.0 * e.tonic_gaba_gain[[0, 3]])
 
 
-def test_labels_with_a_suffix_belong_to_the_target_and_others_do_not():
-    cell = SimpleNamespace(placements=(placement("nmda_apical", [0]), placement("nmdax", [0])))
+def test_mechanism_or_label_makes_a_placement_a_target():
+    cell = SimpleNamespace(
+        placements=(
+            placement("slow_exc", [0], "NMDA", block=0.0),
+            placement("nmda_apical", [0], "MyNMDA", block=0.0),
+            placement("nmdax", [0], "Other", block=0.0),
+            placement("kv", [0], "kv_without_shift", block=0.0),
+        )
+    )
     overrides, lacking = apply_effect(cell, effect(KETAMINE, [5.0]))
-    assert set(overrides) == {("nmda_apical", "block")}
-    assert "nmda" not in lacking
+    assert set(overrides) == {("slow_exc", "block"), ("nmda_apical", "block")}
     assert set(lacking) == {"hcn1", "nav", "kv", "cal", "gabatonic"}
 
 
 def test_a_target_that_is_switched_off_is_not_reported_as_lacking():
-    cell = SimpleNamespace(placements=(placement("nmda", [0]),))
+    cell = SimpleNamespace(placements=(placement("nmda", [0], block=0.0),))
     assert apply_effect(cell, effect(KETAMINE, [5.0], targets=("nmda",)))[1] == ()
     overrides, lacking = apply_effect(cell, no_effect(1))
     assert lacking == ()
@@ -260,7 +271,9 @@ def test_a_target_that_is_switched_off_is_not_reported_as_lacking():
         (lambda: nmda_block(1.0, -60.0, KETAMINE, {"3A": 1.0}), "unknown NMDA subunit '3A'"),
         (lambda: nmda_block(1.0, -60.0, KETAMINE, "glia"), "unknown cell class 'glia'"),
         (
-            lambda: apply_effect(SimpleNamespace(placements=(placement("nmda", [7]),)), no_effect(3)),
+            lambda: apply_effect(
+                SimpleNamespace(placements=(placement("nmda", [7], block=0.0),)), no_effect(3)
+            ),
             "does not fit the cell",
         ),
     ],
@@ -270,3 +283,29 @@ def test_bad_input_is_one_line(call, says):
         call()
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.neuron
+def test_parameters_exist_in_the_shipped_mechanisms():
+    """The names that the drug sets are the names in the mechanism files, and its values lie within their limits."""
+    from ketune import mechanisms
+
+    cell = SimpleNamespace(
+        placements=tuple(
+            SimpleNamespace(
+                label=name.lower(),
+                mechanism=m,
+                compartments=np.arange(1),
+                parameters={k: np.full(1, p.value) for k, p in m.parameters.items()},
+            )
+            for name, m in ((n, mechanisms.load(n)) for n in mechanisms.names())
+        )
+    )
+    overrides, lacking = apply_effect(cell, effect(KETAMINE, [1e5]))
+    assert lacking == ("cal",)
+    assert len(overrides) == 7
+    for (label, parameter), value in overrides.items():
+        limits = mechanisms.load(next(n for n in mechanisms.names() if n.lower() == label)).parameters[
+            parameter
+        ]
+        assert limits.low <= value[0] <= limits.high

@@ -177,7 +177,7 @@ def test_removal_is_continuous_and_recovery_follows():
     clearance=st.floats(0.7e-3, 2.6e-3),
     paper_min=st.floats(1.0, 60.0),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_bounds_linearity_and_order(dose, reservoir, diffusion, retention, clearance, paper_min):
     medium = Medium(diffusion, retention, clearance)
     minutes = np.array([40.0, 2.0, 10.0])

@@ -264,8 +264,7 @@ def _multiplied(base: Array, extra: Array) -> Array:
     return base * extra
 
 
-# target -> (parameter of the mechanism, field of DrugEffect, its value without drug, how it joins the
-# cell's own value)
+# target -> (parameter of the mechanism, field of DrugEffect, its value without drug, how it joins the cell's own)
 _ACTIONS: dict[str, tuple[tuple[str, str, float, Any], ...]] = {
     "nmda": (("block", "nmda_block", 0.0, _blocked),),
     "hcn1": (("dv_ket", "hcn_shift_mV", 0.0, _added), ("rho_ket", "hcn_block", 0.0, _blocked)),
@@ -279,13 +278,14 @@ _ACTIONS: dict[str, tuple[tuple[str, str, float, Any], ...]] = {
 def apply_effect(cell: Any, drug_effect: DrugEffect) -> tuple[dict[tuple[str, str], Array], tuple[str, ...]]:
     """Parameter values of a drugged cell.
 
-    A placement belongs to a target when its label is the target's name or begins with it and an underscore
-    ("nmda", "nmda_apical"). A value that the cell already has joins the drug's: blocks combine as
-    1 - (1 - a)(1 - b), shifts add, gains multiply. The interneurons' drive is no parameter of the cell: use
-    ``pv_drive`` and ``sst_drive`` on the events.
+    A placement belongs to a target when its mechanism has the target's name in any case ("NMDA"), or its label
+    is that name, alone or with a suffix ("nmda_apical"), and the mechanism has the drug's parameters. A value that
+    the cell already has joins the drug's: blocks combine as 1 - (1 - a)(1 - b), shifts add, gains multiply. The
+    interneurons' drive is no parameter of the cell: use ``pv_drive`` and ``sst_drive`` on the events.
 
     Args:
-        cell: has ``placements``, each with ``label``, ``compartments`` (k,) and ``parameters``.
+        cell: has ``placements``, each with ``label``, ``mechanism.name``, ``compartments`` (k,) and all its
+            ``parameters``, (k,) each.
         drug_effect: an effect on the cell's compartments.
 
     Returns:
@@ -297,7 +297,7 @@ def apply_effect(cell: Any, drug_effect: DrugEffect) -> tuple[dict[tuple[str, st
     overrides: dict[tuple[str, str], Array] = {}
     lacking: list[str] = []
     for target, actions in _ACTIONS.items():
-        placements = [p for p in cell.placements if p.label == target or p.label.startswith(f"{target}_")]
+        placements = [p for p in cell.placements if _belongs(p, target, actions)]
         if not placements:
             if any(np.any(getattr(drug_effect, field) != none) for _, field, none, _ in actions):
                 lacking.append(target)
@@ -309,12 +309,16 @@ def apply_effect(cell: Any, drug_effect: DrugEffect) -> tuple[dict[tuple[str, st
                     f"drug effect on {drug_effect.n_compartments} compartments does not fit the cell "
                     f"(placement '{placement.label}' reaches compartment {where.max()})"
                 )
-            for parameter, field, none, join in actions:
-                base = np.broadcast_to(
-                    np.asarray(placement.parameters.get(parameter, none), dtype=np.float64), where.shape
-                )
+            for parameter, field, _, join in actions:
+                base = np.asarray(placement.parameters[parameter], dtype=np.float64)
                 overrides[(placement.label, parameter)] = join(base, getattr(drug_effect, field)[where])
     return overrides, tuple(lacking)
+
+
+def _belongs(placement: Any, target: str, actions: tuple[tuple[str, str, float, Any], ...]) -> bool:
+    named = placement.mechanism.name.lower() == target
+    labelled = placement.label == target or placement.label.startswith(f"{target}_")
+    return (named or labelled) and all(action[0] in placement.parameters for action in actions)
 
 
 def _concentration(value: ArrayLike) -> Array:
