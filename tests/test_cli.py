@@ -20,6 +20,7 @@ import pytest
 
 import ketune
 from ketune import _console, cli
+from ketune.pharmacology import ROUTES, load_drug
 
 COMMANDS = ["demo", "fit", "apply", "report", "verify", "mechanisms build", "mechanisms list"]
 
@@ -105,6 +106,18 @@ class TestHelp:
         shown = ketune_command("fit", "--help").stdout
         for column in ("orientation_deg", "trial", "spikes", "condition", "window_s", "neuron"):
             assert column in shown
+
+    def test_defaults_and_routes_shown_for_apply_are_those_of_the_drug_model(
+        self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "200")
+        assert _console.run(cli.app, ["apply", "--help"]) == 0
+        shown = capfd.readouterr().out
+        for option, name in (("--soma-depth", "soma_depth"), ("--lateral-distance", "lateral_distance")):
+            default = load_drug("ketamine").require(f"topical.{name}")
+            assert re.search(rf"{option} .*default: \({default.value:g} {default.unit}\)", shown)
+        for route in ROUTES:
+            assert re.search(rf"--route .*\b{route}\b", shown)
 
     def test_version(self) -> None:
         assert ketune_command("--version").stdout == f"ketune {ketune.__version__}\n"

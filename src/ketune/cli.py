@@ -208,7 +208,8 @@ def apply(
     ],
     drug: Annotated[str, typer.Option("--drug", metavar="NAME", help="Which drug.")] = "ketamine",
     route: Annotated[
-        str, typer.Option("--route", metavar="NAME", help="How it gets there: topical or bath.")
+        str,
+        typer.Option("--route", metavar="NAME", help="How it gets there: topical, topical-constant or bath."),
     ] = "topical",
     soma_depth: Annotated[
         str | None,
@@ -222,7 +223,7 @@ def apply(
             "--lateral-distance",
             metavar="LENGTH",
             help="From the edge of the drug-soaked paper to the neuron.",
-            show_default="0.5 mm",
+            show_default="100 um",
         ),
     ] = None,
     trials: Annotated[
