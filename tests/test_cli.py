@@ -115,7 +115,8 @@ class TestHelp:
         shown = capfd.readouterr().out
         for option, name in (("--soma-depth", "soma_depth"), ("--lateral-distance", "lateral_distance")):
             default = load_drug("ketamine").require(f"topical.{name}")
-            assert re.search(rf"{option} .*default: \({default.value:g} {default.unit}\)", shown)
+            in_its_entry = rf"{option}\b((?!--).)*default: \({default.value:g} {default.unit}\)"
+            assert re.search(in_its_entry, shown, re.DOTALL), option
         for route in ROUTES:
             assert re.search(rf"--route .*\b{route}\b", shown)
 
