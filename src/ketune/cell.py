@@ -79,7 +79,9 @@ class Cell:
             The cell has no such placement.
         """
         if label not in self.by_label:
-            raise InputError(f"cell '{self.name}' has no placement '{label}'; it has {', '.join(self.by_label)}")
+            raise InputError(
+                f"cell '{self.name}' has no placement '{label}'; it has {', '.join(self.by_label)}"
+            )
         return self.by_label[label]
 
     def environment(self, dt_ms: float) -> dict[str, float]:

@@ -59,14 +59,21 @@ class CellModel(_Strict):
     @model_validator(mode="after")
     def _known_names(self) -> CellModel:
         regions = set(compartments.REGIONS)
-        for table in (self.cm_uF_cm2, *(p for d in self.density for p in d.parameters.values() if isinstance(p, dict))):
+        for table in (
+            self.cm_uF_cm2,
+            *(p for d in self.density for p in d.parameters.values() if isinstance(p, dict)),
+        ):
             if unknown := set(table) - regions:
-                raise ValueError(f"unknown region '{sorted(unknown)[0]}' (regions: {', '.join(compartments.REGIONS)})")
+                raise ValueError(
+                    f"unknown region '{sorted(unknown)[0]}' (regions: {', '.join(compartments.REGIONS)})"
+                )
         labels = [x.label for x in (*self.density, *self.synapse)]
         if duplicate := {x for x in labels if labels.count(x) > 1}:
             raise ValueError(f"label '{sorted(duplicate)[0]}' is used twice")
         if "leak" not in labels:
-            raise ValueError("a density mechanism with the label 'leak' is needed: it sets the resting potential")
+            raise ValueError(
+                "a density mechanism with the label 'leak' is needed: it sets the resting potential"
+            )
         return self
 
 

@@ -73,7 +73,12 @@ class JaxEngine:
     """
 
     def __init__(
-        self, cell: Cell, *, dt_ms: float = 0.025, dtype: Any = jnp.float32, derivative: Derivative = "analytic"
+        self,
+        cell: Cell,
+        *,
+        dt_ms: float = 0.025,
+        dtype: Any = jnp.float32,
+        derivative: Derivative = "analytic",
     ) -> None:
         self.twin = Twin(cell, dt_ms=dt_ms, dtype=dtype, derivative=derivative)
         self._advance = jax.jit(self._advance_chunk, static_argnames=("recorded",))
@@ -123,11 +128,15 @@ class JaxEngine:
 
         def one(part: slice):
             lanes = np.arange(part.start, part.stop)
-            own = {k: x[:, part] if np.ndim(x) == 2 and np.shape(x)[1] > 1 else x for k, x in overrides.items()}
+            own = {
+                k: x[:, part] if np.ndim(x) == 2 and np.shape(x)[1] > 1 else x for k, x in overrides.items()
+            }
             current = None
             if injected_nA is not None:
                 current = np.asarray(injected_nA)
-                current = np.broadcast_to(current[:, None] if current.ndim == 1 else current[:, part], (events.n_steps, len(lanes)))
+                current = np.broadcast_to(
+                    current[:, None] if current.ndim == 1 else current[:, part], (events.n_steps, len(lanes))
+                )
             return self._run_block(events.select(lanes), own, current, rows, keep_voltage, stride, on_advance)
 
         workers = min(threads or os.cpu_count() or 1, len(blocks))

@@ -30,7 +30,7 @@ class Slots:
     weight: dict[str, np.ndarray]
     event_at: dict[str, np.ndarray]
 
-    def lanes(self, part: slice) -> "Slots":
+    def lanes(self, part: slice) -> Slots:
         """The slots of a range of lanes."""
         return Slots(
             {k: x[:, :, part] for k, x in self.compartment.items()},
@@ -39,8 +39,12 @@ class Slots:
         )
 
 
-def lay_out(events: Events, *, dtype: type = np.float32) -> Slots:
-    """Events as slots; each port gets as many slots as its busiest step and lane needs."""
+def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int] | None = None) -> Slots:
+    """Events as slots.
+
+    Each port gets ``n_slots[port]`` slots (a fixed number keeps one compiled function valid), or as many as its busiest
+    step and lane needs.
+    """
     compartment, weight, event_at = {}, {}, {}
     for index, name in enumerate(events.port_names):
         of_port = np.flatnonzero(events.port == index)
@@ -52,9 +56,12 @@ def lay_out(events: Events, *, dtype: type = np.float32) -> Slots:
         run_start = np.maximum.accumulate(np.where(first_of_run, np.arange(len(order)), 0))
         slot = np.empty(len(order), np.int64)
         slot[order] = np.arange(len(order)) - run_start
-        n_slots = int(slot.max()) + 1 if len(slot) else 1
-        shape = (events.n_steps, n_slots, events.n_lanes)
-        flat = (step * n_slots + slot) * events.n_lanes + lane
+        needed = int(slot.max()) + 1 if len(slot) else 1
+        width = (n_slots or {}).get(name, needed)
+        if needed > width:
+            raise ValueError(f"port '{name}' needs {needed} slots in a step, {width} were given")
+        shape = (events.n_steps, width, events.n_lanes)
+        flat = (step * width + slot) * events.n_lanes + lane
         compartment[name] = np.full(shape, NO_EVENT, np.int16)
         compartment[name].reshape(-1)[flat] = events.compartment[of_port]
         weight[name] = np.zeros(shape, dtype)

@@ -31,7 +31,9 @@ class _Round:
     contributions: np.ndarray  # (r, c) rows of [edge_1 terms, edge_2 terms, 0] that each kept node receives
     kept_edges: np.ndarray  # (e,) edges untouched
     bridged: np.ndarray  # (b,) eliminated nodes with two neighbours: each leaves a new edge
-    restore: np.ndarray  # (n,) rows of [kept, eliminated] that give back the order at the beginning of the round
+    restore: (
+        np.ndarray
+    )  # (n,) rows of [kept, eliminated] that give back the order at the beginning of the round
 
 
 def _schedule(parent: np.ndarray) -> tuple[_Round, ...]:
@@ -52,7 +54,11 @@ def _schedule(parent: np.ndarray) -> tuple[_Round, ...]:
         # Tips first: they cost no new edge. The root survives to the end, so that it is never a tip's only neighbour lost.
         for degree in (1, 2):
             for node in nodes:
-                if node != nodes[0] and len(touching[node]) == degree and not chosen.intersection(others(node)):
+                if (
+                    node != nodes[0]
+                    and len(touching[node]) == degree
+                    and not chosen.intersection(others(node))
+                ):
                     chosen.add(node)
         eliminated = [node for node in nodes if node in chosen]
         kept = [node for node in nodes if node not in chosen]
@@ -156,7 +162,11 @@ class TreeSolver:
             return product
 
         return jax.lax.custom_linear_solve(
-            matvec, r, solve=partial(self._eliminate, d), transpose_solve=partial(self._eliminate, d), symmetric=True
+            matvec,
+            r,
+            solve=partial(self._eliminate, d),
+            transpose_solve=partial(self._eliminate, d),
+            symmetric=True,
         )
 
     def _eliminate(self, d, _matvec, r):
@@ -172,7 +182,9 @@ class TreeSolver:
             trail.append((w1, w2, r_out * inverse))
             lanes = jnp.broadcast_shapes(w1.shape, r_out.shape)[1]
             nothing = jnp.zeros((1, lanes), d.dtype)
-            to_d = jnp.concatenate([jnp.broadcast_to(x, (len(step.edge_1), lanes)) for x in (w1 * g1, w2 * g2)] + [nothing])
+            to_d = jnp.concatenate(
+                [jnp.broadcast_to(x, (len(step.edge_1), lanes)) for x in (w1 * g1, w2 * g2)] + [nothing]
+            )
             to_r = jnp.concatenate([w1 * r_out, w2 * r_out, nothing])
             d, r = d[step.kept], r[step.kept]
             for column in step.contributions.T:

@@ -7,15 +7,13 @@ states then advance with the new voltage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides, Placement
 from ketune.engines.tree import TreeSolver
 
@@ -29,24 +27,44 @@ _NF_PER_UF_CM2_UM2 = 1e-5
 _NEURON_DV_mV = 0.001
 
 
+# A placement on more than this share of the compartments is computed on all of them, its current masked where it is
+# absent: XLA vectorises whole arrays, while picking rows costs more than the arithmetic it saves.
+_COMPUTE_EVERYWHERE_FROM = 0.15
+
+
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The compartments of a placement, as a slice where they are contiguous: XLA fuses slices, not gathers."""
+    """Which rows of a ``[compartment, lane]`` array a placement is computed on.
 
-    index: np.ndarray
+    ``source`` maps those rows to the placement's own compartments (an absent compartment borrows the first one's
+    parameters; its current is masked), ``present`` is the mask, ``index`` the rows themselves where they are few.
+    """
+
     n: int
+    index: np.ndarray | None
+    source: np.ndarray
+    present: np.ndarray
+
+    @classmethod
+    def of(cls, compartments: np.ndarray, n: int) -> _Rows:
+        if len(compartments) <= _COMPUTE_EVERYWHERE_FROM * n:
+            return cls(n, compartments, np.arange(len(compartments)), np.ones(len(compartments), bool))
+        source, present = np.zeros(n, int), np.zeros(n, bool)
+        source[compartments] = np.arange(len(compartments))
+        present[compartments] = True
+        return cls(n, None, source, present)
 
     @property
-    def contiguous(self) -> bool:
-        return bool(np.all(np.diff(self.index) == 1))
+    def size(self) -> int:
+        return len(self.source)
 
     def take(self, x: Array) -> Array:
-        return x[self.index[0] : self.index[-1] + 1] if self.contiguous else x[self.index]
+        return x[: self.n] if self.index is None else x[self.index]
 
     def spread(self, x: Array) -> Array:
         """``x`` at these rows of an array of ``n`` rows, zero elsewhere."""
-        if self.contiguous:
-            return jnp.pad(x, ((int(self.index[0]), self.n - 1 - int(self.index[-1])), (0, 0)))
+        if self.index is None:
+            return x
         source = np.full(self.n, len(self.index))
         source[self.index] = np.arange(len(self.index))
         return jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])[source]
@@ -77,25 +95,22 @@ class Twin:
         self.n_compartments = table.n
         self.n_nodes = len(table.node_parent)
         self.solver = TreeSolver(table.node_parent, table.node_g_uS)
-        self._rows = {p.label: _Rows(p.compartments, table.n) for p in cell.placements}
-        self._port_rows = {
-            port: [
-                {int(c): i for i, c in enumerate(cell.placement(label).compartments)} for label in labels
-            ]
-            for port, labels in cell.ports.items()
-        }
+        self._rows = {p.label: _Rows.of(p.compartments, table.n) for p in cell.placements}
         capacitance = np.zeros(self.n_nodes)
         capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
         self._fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
-        # Density currents are per area; point currents are already in nA.
         self._to_nA = {
-            p.label: jnp.asarray(
-                _NA_PER_MA_CM2_UM2 * table.area_um2[p.compartments, None], self.dtype
-            )
-            if p.mechanism.kind == "density"
-            else jnp.asarray(1.0, self.dtype)
-            for p in cell.placements
+            p.label: jnp.asarray(self._scale_to_nA(p)[:, None], self.dtype) for p in cell.placements
         }
+
+    def _scale_to_nA(self, placement: Placement) -> np.ndarray:
+        """What turns a placement's current into nA on the rows it is computed on: density currents are per area."""
+        rows = self._rows[placement.label]
+        if placement.mechanism.kind == "point":
+            return rows.present.astype(float)
+        return (
+            rows.present * _NA_PER_MA_CM2_UM2 * self.cell.table.area_um2[placement.compartments][rows.source]
+        )
 
     def parameters(self, overrides: Overrides | None = None) -> Parameters:
         """Parameters of every placement as arrays ``(k, 1)`` or ``(k, lanes)``, with what follows from them.
@@ -111,15 +126,18 @@ class Twin:
             raise ValueError(f"no such placement: {sorted(unknown)}")
         result: Parameters = {}
         for placement in self.cell.placements:
+            k, source = len(placement.compartments), self._rows[placement.label].source
             p: dict[str, Any] = {
-                name: jnp.asarray(value, self.dtype)[:, None] for name, value in placement.parameters.items()
+                name: jnp.asarray(value[source], self.dtype)[:, None]
+                for name, value in placement.parameters.items()
             }
             for (label, name), value in overrides.items():
                 if label == placement.label:
                     if name not in p:
                         raise ValueError(f"placement '{label}' has no parameter '{name}'")
                     array = jnp.asarray(value, self.dtype)
-                    p[name] = array if array.ndim == 2 else jnp.broadcast_to(array, (len(placement.compartments),))[:, None]
+                    array = array if array.ndim == 2 else jnp.broadcast_to(array, (k,))[:, None]
+                    p[name] = jnp.broadcast_to(array, (k, array.shape[1]))[source]
             p |= {k: jnp.asarray(x, self.dtype) for k, x in self.cell.environment(self.dt_ms).items()}
             result[placement.label] = p | dict(placement.mechanism.derived(p))
         return result
@@ -129,9 +147,11 @@ class Twin:
         v = jnp.full((self.n_nodes, n_lanes), self.cell.v_init_mV, self.dtype)
         states: States = {}
         for placement in self.cell.placements:
-            shape = (len(placement.compartments), n_lanes)
+            shape = (self._rows[placement.label].size, n_lanes)
             s = placement.mechanism.init(self._rows[placement.label].take(v), parameters[placement.label])
-            states[placement.label] = {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in s.items()}
+            states[placement.label] = {
+                k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in s.items()
+            }
         return v, states
 
     def deliver(
@@ -152,8 +172,8 @@ class Twin:
                 continue
             for label in labels:
                 placement = self.cell.placement(label)
-                rows = jnp.asarray(placement.compartments, compartment[port].dtype)[:, None]
-                arrived = jnp.zeros((len(placement.compartments), compartment[port].shape[1]), self.dtype)
+                rows = jnp.asarray(self._event_rows(placement), compartment[port].dtype)[:, None]
+                arrived = jnp.zeros((rows.shape[0], compartment[port].shape[1]), self.dtype)
                 for slot in range(compartment[port].shape[0]):
                     arrived = arrived + jnp.where(rows == compartment[port][slot], weight[port][slot], 0)
                 jump = placement.mechanism.event_jump(parameters[label])
@@ -162,6 +182,11 @@ class Twin:
                     for name, value in states[label].items()
                 }
         return states
+
+    def _event_rows(self, placement: Placement) -> np.ndarray:
+        """Compartment that each row of a synapse listens to; -2, which no event names, where it is absent."""
+        rows = self._rows[placement.label]
+        return np.where(rows.present, placement.compartments[rows.source], -2)
 
     def membrane_current(
         self, v: Float[Array, "nodes lanes"], states: States, parameters: Parameters

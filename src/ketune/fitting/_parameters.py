@@ -75,7 +75,9 @@ PARAMETERS: tuple[FitParameter, ...] = (
     FitParameter("peak_rate_hz", "Hz", 0.05, 30.0, "log", "driven afferent at its preferred orientation"),
     FitParameter("background_rate_hz", "Hz", 0.02, 5.0, "log", "background of every excitatory synapse"),
     FitParameter("preferred_basal_deg", "deg", 0.0, 180.0, "orientation", "mean preference, basal afferents"),
-    FitParameter("preferred_apical_deg", "deg", 0.0, 180.0, "orientation", "mean preference, apical afferents"),
+    FitParameter(
+        "preferred_apical_deg", "deg", 0.0, 180.0, "orientation", "mean preference, apical afferents"
+    ),
     FitParameter("spread_basal_deg", "deg", 3.0, 60.0, "log", "spread of preference, basal afferents"),
     FitParameter("spread_apical_deg", "deg", 3.0, 60.0, "log", "spread of preference, apical afferents"),
     FitParameter("ampa_nS", "nS", 0.05, 3.0, "log", "peak AMPA conductance of one synapse"),

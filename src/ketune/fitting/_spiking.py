@@ -1,0 +1,112 @@
+"""Spike counts of the full spiking cell over orientations and trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ketune.afferents import Drive, Grating, SynapseLayout, hard_events
+from ketune.cell import Overrides
+from ketune.engines.jax_engine import JaxEngine
+
+# Events of so many lanes are drawn at a time: they are what takes memory.
+_LANES_AT_A_TIME = 512
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeCounts:
+    """Counts of simulated trials.
+
+    Attributes
+    ----------
+    orientation_deg
+        ``(k,)``; ``nan`` for a blank.
+    counts
+        ``int (k, n_trials)``.
+    """
+
+    orientation_deg: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of each orientation."""
+        return self.counts.shape[1]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean count of each orientation."""
+        return self.counts.mean(axis=1)
+
+    @property
+    def sem(self) -> np.ndarray:
+        """Standard error of the mean."""
+        return self.counts.std(axis=1, ddof=1) / np.sqrt(self.n_trials)
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Variance of the counts (n - 1)."""
+        return self.counts.var(axis=1, ddof=1)
+
+    @property
+    def fano(self) -> np.ndarray:
+        """Variance over mean; ``nan`` where no spike was fired."""
+        return np.divide(self.variance, self.mean, out=np.full(len(self.mean), np.nan), where=self.mean > 0)
+
+    @property
+    def fano_se(self) -> np.ndarray:
+        """Standard error of the Fano factor by the delta method on the counts' own moments."""
+        return fano_standard_error(self.counts)
+
+    def only(self, keep: np.ndarray) -> SpikeCounts:
+        """Some of the orientations."""
+        return SpikeCounts(self.orientation_deg[keep], self.counts[keep])
+
+
+def fano_standard_error(counts: np.ndarray) -> np.ndarray:
+    """Delta-method standard error of variance over mean along the last axis."""
+    n = counts.shape[-1]
+    mean = counts.mean(axis=-1, keepdims=True)
+    deviation = counts - mean
+    safe = np.where(mean > 0, mean, np.nan)
+    variance = np.mean(deviation**2, axis=-1, keepdims=True)
+    influence = (deviation**2 - variance) / safe - variance / safe**2 * deviation
+    return np.sqrt(np.mean(influence**2, axis=-1) / n)
+
+
+def simulate_counts(
+    engine: JaxEngine,
+    layout: SynapseLayout,
+    grating: Grating,
+    drive: Drive,
+    overrides: Overrides,
+    *,
+    n_trials: int,
+    seed: int,
+    first_trial: int = 0,
+    on_advance: Callable[[float], None] | None = None,
+) -> SpikeCounts:
+    """Simulate every orientation of ``grating`` for ``n_trials`` trials of the spiking cell.
+
+    Parameters
+    ----------
+    overrides
+        Synaptic strengths and drug effects.
+    seed, first_trial
+        Trials ``first_trial ...`` of this seed: the same seed and number mean the same afferent spikes whatever the
+        condition.
+    on_advance
+        Called with simulated seconds as they accrue.
+    """
+    k = len(grating.orientation_deg)
+    counts = np.empty((k, n_trials), int)
+    per_batch = max(1, _LANES_AT_A_TIME // k)
+    for start in range(0, n_trials, per_batch):
+        trials = np.arange(start, min(start + per_batch, n_trials)) + first_trial
+        events = hard_events(layout, grating, drive, trials=trials, seed=seed, dt_ms=engine.twin.dt_ms)
+        run = engine.run(events, overrides=overrides, keep_voltage=False, on_advance=on_advance)
+        of_lane = run.counts(from_ms=grating.warm_up_ms)
+        counts[:, start : start + len(trials)] = of_lane.reshape(k, len(trials))
+    return SpikeCounts(np.asarray(grating.orientation_deg, float), counts)
