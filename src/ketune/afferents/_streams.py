@@ -8,6 +8,7 @@ where they lie: conditions share their random numbers, and a soft comparison mak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,12 +67,16 @@ def _proposals(layout: SynapseLayout, stream: int, *, bound_hz: float, duration_
     name = STREAMS[stream]
     n = len(layout.driven) if name == "driven" else len(layout.compartment[_PORT_OF_STREAM[name]])
     synapse, time, height = [], [], []
-    for slab, (low, high) in enumerate(zip(_SLAB_EDGES_HZ[:-1], _SLAB_EDGES_HZ[1:], strict=True)):
+    for slab, (low, high) in enumerate(pairwise(_SLAB_EDGES_HZ)):
         if low >= bound_hz:
             break
         rng = np.random.default_rng([*key, stream, slab])
         count = rng.poisson(n * (high - low) * duration_ms * 1e-3)
-        s, t, x = rng.integers(n, size=count), rng.uniform(0, duration_ms, count), rng.uniform(low, high, count)
+        s, t, x = (
+            rng.integers(n, size=count),
+            rng.uniform(0, duration_ms, count),
+            rng.uniform(low, high, count),
+        )
         below = x < bound_hz
         synapse.append(s[below])
         time.append(t[below])
@@ -116,12 +121,18 @@ def candidates(
             )  # fmt: skip
             reach = 1.0 + _SOFT_REACH * softness
             synapse, time, height = _proposals(
-                layout, stream, bound_hz=float(peak) * reach, duration_ms=grating.duration_ms, key=[seed, int(trial)]
+                layout,
+                stream,
+                bound_hz=float(peak) * reach,
+                duration_ms=grating.duration_ms,
+                key=[seed, int(trial)],
             )
             driven = name == "driven"
             tree = layout.tree[synapse] if driven else np.zeros(len(synapse), np.int8)
             deviate = layout.deviate[synapse] if driven else np.zeros(len(synapse))
-            course_all = grating.time_course(time, layout.phase[synapse] if driven else np.zeros(len(synapse)))
+            course_all = grating.time_course(
+                time, layout.phase[synapse] if driven else np.zeros(len(synapse))
+            )
             if not driven:
                 course_all = (course_all > 0).astype(float)
             columns = np.flatnonzero(shown) if driven else np.arange(len(orientation))
@@ -180,7 +191,13 @@ def candidates(
 
 
 def hard_events(
-    layout: SynapseLayout, grating: Grating, drive: Drive, *, trials: np.ndarray | range, seed: int, dt_ms: float
+    layout: SynapseLayout,
+    grating: Grating,
+    drive: Drive,
+    *,
+    trials: np.ndarray | range,
+    seed: int,
+    dt_ms: float,
 ) -> Events:
     """The events that are present at a drive: what evaluation and NEURON use."""
     return candidates(layout, grating, drive, trials=trials, seed=seed, dt_ms=dt_ms).events

@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines.slots import Slots, lay_out
 from ketune.engines.twin import Derivative, Parameters, Twin

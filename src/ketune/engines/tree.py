@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from ketune._jax import jax, jnp
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def _schedule(parent: np.ndarray) -> tuple[_Round, ...]:
             return [a if b == node else b for a, b in (edges[e] for e in touching[node])]
 
         chosen: set[int] = set()
-        # Tips first: they cost no new edge. The root survives to the end, so that it is never a tip's only neighbour lost.
+        # Tips first: they cost no new edge. The root stays to the end.
         for degree in (1, 2):
             for node in nodes:
                 if (
@@ -182,9 +182,8 @@ class TreeSolver:
             trail.append((w1, w2, r_out * inverse))
             lanes = jnp.broadcast_shapes(w1.shape, r_out.shape)[1]
             nothing = jnp.zeros((1, lanes), d.dtype)
-            to_d = jnp.concatenate(
-                [jnp.broadcast_to(x, (len(step.edge_1), lanes)) for x in (w1 * g1, w2 * g2)] + [nothing]
-            )
+            shed = [jnp.broadcast_to(x, (len(step.edge_1), lanes)) for x in (w1 * g1, w2 * g2)]
+            to_d = jnp.concatenate([*shed, nothing])
             to_r = jnp.concatenate([w1 * r_out, w2 * r_out, nothing])
             d, r = d[step.kept], r[step.kept]
             for column in step.contributions.T:

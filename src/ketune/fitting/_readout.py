@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-import jax
 import numpy as np
 
+from ketune._jax import jax
 from ketune.cell import Cell, Overrides
 
 # Where the sodium and the fast potassium current of action potentials are taken out.

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ketune._jax import jax, jnp
 from ketune.afferents import STREAMS, Candidates, Drive, rate_hz
 from ketune.afferents._streams import MAX_PER_STEP
 from ketune.cell import Cell, Overrides
