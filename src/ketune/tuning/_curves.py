@@ -18,6 +18,7 @@ from ketune.tuning._shapes import (
     kappa_of,
     shape,
     smallest_sigma_deg,
+    wrap_180,
 )
 
 Status = Literal["converged", "saturated", "at_bound", "flat", "underdetermined", "failed"]
@@ -182,7 +183,7 @@ def fit_curve(
         status = "saturated"
     return CurveFit(
         model=model,
-        preferred_deg=preferred % 180.0,
+        preferred_deg=float(wrap_180(np.asarray(preferred))),
         amplitude=amplitude,
         baseline=baseline,
         sigma_deg=sigma,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ketune.tuning._shapes import FloatArray, wrap_180
 
 
 def vector_sum(orientation_deg: FloatArray, mean: FloatArray) -> tuple[float, float]:
     """Preferred orientation (degrees) and gOSI from the vector sum over the doubled angle.
 
     gOSI = |sum R e^{2it}| / sum R = 1 - circular variance (Ringach, Shapley & Hawken 2002, J Neurosci
-    22:5639). Each orientation is weighted by the arc it stands for, so that uneven sampling and missing
-    orientations do not count as tuning; with even sampling that is the plain sum. NaN without a response.
+    22:5639). Each
+    orientation is weighted by the arc it stands for, so that uneven sampling and missing orientations look
+    less like tuning; with even sampling that is the plain sum. NaN without a response.
     """
     order = np.argsort(orientation_deg)
     theta, response = orientation_deg[order], mean[order]
@@ -22,7 +22,7 @@ def vector_sum(orientation_deg: FloatArray, mean: FloatArray) -> tuple[float, fl
     if weighted.sum() <= 0:
         return float("nan"), float("nan")
     total = np.sum(weighted * np.exp(2j * np.deg2rad(theta)))
-    return float(np.rad2deg(np.angle(total)) / 2.0 % 180.0), float(np.abs(total) / weighted.sum())
+    return float(wrap_180(np.rad2deg(np.angle(total)) / 2.0)), float(np.abs(total) / weighted.sum())
 
 
 def osi_points(orientation_deg: FloatArray, mean: FloatArray) -> float:

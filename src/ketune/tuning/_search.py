@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ketune.tuning._shapes import SIGMA_MAX_DEG, FloatArray, Model, shape, smallest_sigma_deg
+from ketune.tuning._shapes import SIGMA_MAX_DEG, FloatArray, Model, shape, smallest_sigma_deg, wrap_180
 
 _STEP_DEG = 3.0
 _N_WIDTHS = 12
@@ -69,7 +69,7 @@ def fit_many(
         best = np.argmin(loss, axis=1)
         centre, width = p[rows, best], s[rows, best]
         step *= 0.5
-    return centre % 180.0, amplitude[rows, best], baseline[rows, best], width
+    return wrap_180(centre), amplitude[rows, best], baseline[rows, best], width
 
 
 def _grid(theta: FloatArray, model: Model) -> tuple[FloatArray, FloatArray]:

@@ -55,6 +55,12 @@ def kappa_of(sigma_deg: npt.ArrayLike) -> FloatArray:
     return 1.0 / (4.0 * np.deg2rad(np.asarray(sigma_deg, dtype=np.float64)) ** 2)
 
 
+def wrap_180(orientation_deg: FloatArray) -> FloatArray:
+    """Orientations in [0, 180): a tiny negative remainder must not become 180."""
+    wrapped = np.mod(orientation_deg, 180.0)
+    return np.where(wrapped == 180.0, 0.0, wrapped)
+
+
 def half_width_deg(model: Model, sigma_deg: float) -> float:
     """Half width at half height in degrees, midway between the orthogonal and the preferred response.
 

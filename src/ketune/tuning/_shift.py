@@ -60,7 +60,7 @@ def remeasure(
         average = counts.sum(axis=1, where=recorded) / n
         squares = np.sum((counts - average[:, None]) ** 2, axis=1, where=recorded)
         variance = np.divide(squares, n - 1.0, out=np.full_like(average, np.nan), where=n > 1)
-        po, amplitude, baseline, _ = _fit_counts_many(theta, average, variance, n, model)
+        po, amplitude, baseline, _ = fit_counts_many(theta, average, variance, n, model)
         rows = slice(start, start + size)
         untuned = amplitude <= 1e-9
         preferred[rows] = np.where(untuned, generator.uniform(0.0, 180.0, size), po)
@@ -174,8 +174,12 @@ def shift(
     )
 
 
-def _fit_counts_many(
-    theta: FloatArray, mean: FloatArray, variance: FloatArray, n: npt.NDArray[np.int64], model: Model
+def fit_counts_many(
+    theta: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    n: npt.NDArray[np.int64],
+    model: Model = "gaussian",
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """`fit_counts` for many recordings: preferred orientation, amplitude, baseline, sigma."""
     # The first fit only sets the weights of the second, which hardly depend on its last digits.

@@ -21,7 +21,8 @@ class FanoFactor:
 
     Attributes:
         value: NaN where no spike was seen or one trial was recorded.
-        se: standard error by the delta method; NaN with the value.
+        se: standard error by the jackknife (Efron & Stein 1981, Ann Stat 9:586); NaN where one trial decides
+            alone.
         n_trials: trials.
     """
 
@@ -33,29 +34,30 @@ class FanoFactor:
 def fano_factor(counts: npt.ArrayLike, group: npt.ArrayLike | None = None) -> FanoFactor:
     """Fano factor of counts under one stimulus, with its standard error.
 
-    The standard error is that of the ratio of two sample moments to first order (delta method): each trial
-    moves the estimate by ((n - mean)^2 - variance) / mean - F (n - mean) / mean, and these influences are
-    summed in squares. It is a little small for few trials, where the ratio is not yet normal.
-
     Args:
         counts: (n,) spikes in each trial.
         group: (n,) label of each trial where several stimuli are pooled; differences between their means do
             not count as variability.
     """
     n = np.asarray(counts, dtype=np.float64)
-    label = np.zeros(n.size) if group is None else np.asarray(group)
-    groups = np.unique(label)
-    freedom = n.size - groups.size
-    mean = float(n.mean()) if n.size else 0.0
-    if freedom < 1 or mean == 0:
+    _, label = np.unique(np.zeros(n.size) if group is None else np.asarray(group), return_inverse=True)
+    size = np.bincount(label)
+    freedom = n.size - size.size
+    total = float(n.sum())
+    if freedom < 1 or total == 0:
         return FanoFactor(float("nan"), float("nan"), n.size)
-    residual = n.copy()
-    for value in groups:
-        residual[label == value] -= n[label == value].mean()
-    variance = float(np.sum(residual**2)) / freedom
-    fano = variance / mean
-    influence = (residual**2 - variance) / mean - fano * residual / mean
-    return FanoFactor(fano, float(np.sqrt(np.sum(influence**2) / (n.size * freedom))), n.size)
+    residual = n - (np.bincount(label, n) / size)[label]
+    squares = float(np.sum(residual**2))
+    fano = squares / freedom / (total / n.size)
+    if freedom < 2 or np.any(total == n):
+        return FanoFactor(fano, float("nan"), n.size)
+    # Leaving out trial i takes residual_i^2 n_g / (n_g - 1) from the squares of its group of n_g trials; a
+    # trial that is its own group takes nothing, not even a degree of freedom.
+    alone = size[label] == 1
+    share = size[label] / np.where(alone, 1, size[label] - 1)
+    left_out = (squares - residual**2 * share) / (freedom - 1 + alone) / ((total - n) / (n.size - 1))
+    spread = np.sum((left_out - left_out.mean()) ** 2)
+    return FanoFactor(fano, float(np.sqrt(spread * (n.size - 1) / n.size)), n.size)
 
 
 def fano_by_orientation(recording: Recording, condition: str | None = None) -> tuple[FanoFactor, ...]:
@@ -133,7 +135,7 @@ def rate_matched_fano(
     first: OrientationCounts | list[OrientationCounts],
     second: OrientationCounts | list[OrientationCounts],
     *,
-    n_bins: int = 12,
+    bin_width: float = 0.15,
     n_resamples: int = 1000,
     seed: int,
 ) -> RateMatchedFano:
@@ -148,7 +150,8 @@ def rate_matched_fano(
 
     Args:
         first, second: moments of one or many neurons (`Recording.moments`), counted in the same window.
-        n_bins: bins over the joint range of means.
+        bin_width: of the bins, relative to the mean. Wider bins keep more points and match rates less
+            closely.
         n_resamples: random matches, and bootstrap samples of the points for the interval.
         seed: of the random numbers.
 
@@ -163,9 +166,7 @@ def rate_matched_fano(
     if any(p.shape[1] == 0 for p in points):
         raise InputError("rate_matched_fano: a condition has no orientation with spikes and two trials")
     means = np.concatenate([p[0] for p in points])
-    # The upper edge lies beyond the largest mean so that it falls into the last bin.
-    edges = np.geomspace(means.min(), means.max() * (1.0 + 1e-9), n_bins + 1)
-    bins = [np.searchsorted(edges, p[0], side="right") for p in points]
+    bins = [np.floor(np.log(p[0] / means.min()) / np.log1p(bin_width)).astype(np.int64) for p in points]
     generator = np.random.default_rng(seed)
 
     pairs = np.full((n_resamples, 2), np.nan)
