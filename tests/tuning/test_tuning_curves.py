@@ -31,6 +31,7 @@ models = st.sampled_from(["gaussian", "von_mises"])
 # -- forms ---------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(d=st.floats(-90, 90), sigma=st.floats(5, 60))
 def test_gaussian_form_is_the_wrapped_normal_density(d: float, sigma: float) -> None:
     """Against its Fourier series: 1 + 2 sum rho^(n^2) cos(2 n d), rho = exp(-(2 sigma)^2 / 2)."""
@@ -41,6 +42,7 @@ def test_gaussian_form_is_the_wrapped_normal_density(d: float, sigma: float) -> 
     assert shape("gaussian", d, sigma) == pytest.approx(expected, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(d=st.floats(-90, 90), sigma=st.floats(5, 180))
 def test_von_mises_form_is_scipys_density(d: float, sigma: float) -> None:
     density = stats.vonmises.pdf(np.deg2rad([2 * d, 0.0, 180.0]), float(kappa_of(sigma)))
@@ -48,6 +50,7 @@ def test_von_mises_form_is_scipys_density(d: float, sigma: float) -> None:
     assert shape("von_mises", d, sigma) == pytest.approx(expected, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(model=models, d=st.floats(-400, 400), sigma=st.floats(5, 60))
 def test_forms_have_period_180_and_are_even(model, d: float, sigma: float) -> None:
     value = shape(model, d, sigma)
@@ -250,6 +253,7 @@ def test_count_errors() -> None:
 # -- indices and summary -------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(preferred=st.floats(0, 180), depth=st.floats(0.05, 1), n=st.integers(3, 12))
 def test_vector_sum_of_a_cosine(preferred: float, depth: float, n: int) -> None:
     """1 + c cos 2(t - p) has the vector sum c / 2 in direction p."""

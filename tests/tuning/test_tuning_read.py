@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ketune import tuning
@@ -230,6 +230,7 @@ stimuli = st.lists(
 ).filter(lambda values: len({v for v in values if v == v}) >= 2)
 
 
+@settings(deadline=None)
 @given(stimuli=stimuli, data=st.data())
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, stimuli: list[float], data

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ketune.errors import InputError
@@ -99,6 +99,7 @@ def test_directions_must_be_folded_first_and_do_not_inflate_variability() -> Non
     assert means[2] == pytest.approx(unit.spikes[directions == 90].mean())
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(2, 9), min_size=2, max_size=6),
     blanks=st.integers(0, 5).filter(lambda n: n != 1),

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -40,6 +40,7 @@ def exact(theta, mean, fano: float = 1.5, n: int = 25, window_s: float = 4.1) ->
     )
 
 
+@settings(deadline=None)
 @given(st.floats(-1000, 1000))
 def test_differences_are_wrapped(difference: float) -> None:
     wrapped = float(wrap_orientation(difference))

@@ -26,6 +26,7 @@ def moments(
     )
 
 
+@settings(deadline=None)
 @given(counts=st.lists(st.integers(0, 200), min_size=2, max_size=60).filter(lambda c: sum(c) > 0))
 def test_fano_is_variance_over_mean(counts: list[int]) -> None:
     assert fano_factor(counts).value == pytest.approx(np.var(counts, ddof=1) / np.mean(counts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -129,8 +129,6 @@ def summarise_recording(
     recording: Recording, condition: str | None = None, *, model: Model = "gaussian"
 ) -> TuningSummary:
     """`summarise` for one condition of a recording, with weights from its trials."""
-    from dataclasses import replace
-
     moments = recording.moments(condition)
     summary = summarise(
         moments.orientation_deg,
