@@ -11,9 +11,8 @@ def vector_sum(orientation_deg: FloatArray, mean: FloatArray) -> tuple[float, fl
     """Preferred orientation (degrees) and gOSI from the vector sum over the doubled angle.
 
     gOSI = |sum R e^{2it}| / sum R = 1 - circular variance (Ringach, Shapley & Hawken 2002, J Neurosci
-    22:5639). Each
-    orientation is weighted by the arc it stands for, so that uneven sampling and missing orientations look
-    less like tuning; with even sampling that is the plain sum. NaN without a response.
+    22:5639). Each orientation is weighted by the arc it stands for, so that uneven sampling and missing
+    orientations look less like tuning; with even sampling that is the plain sum. NaN without a response.
     """
     order = np.argsort(orientation_deg)
     theta, response = orientation_deg[order], mean[order]
