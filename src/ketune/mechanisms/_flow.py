@@ -114,7 +114,8 @@ class Flattener:
                 flat.append(Assign(target.name, self._resolve(statement.value, scope)))
             elif isinstance(statement, DiffEq):
                 if statement.state not in self.source.states:
-                    raise self.source.error(f"{statement.state}'", "is not declared under STATE")
+                    state = statement.state
+                    raise self.source.error(f"{state}'", "is not declared under STATE", rf"\b{state}\s*'")
                 flat.append(DiffEq(statement.state, self._resolve(statement.rate, scope)))
             elif isinstance(statement, If):
                 test = self._resolve(statement.test, scope)

@@ -14,10 +14,9 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +184,12 @@ def _check_tools() -> None:
 
 
 def _nrnivmodl() -> str:
-    script = Path(sysconfig.get_path("scripts")) / "nrnivmodl"
-    found = str(script) if script.is_file() else shutil.which("nrnivmodl")
+    """The script that NEURON's package installed, wherever that is; it need not be on the PATH."""
+    listed = (entry.locate() for entry in distribution("neuron").files or [] if entry.name == "nrnivmodl")
+    scripts = [
+        str(path) for path in listed if Path(str(path)).parent.name == "bin" and os.access(path, os.X_OK)
+    ]
+    found = min(scripts, key=lambda path: ".data" in path, default=shutil.which("nrnivmodl"))
     if found is None:
         raise InputError("NEURON's compiler nrnivmodl is not installed beside Python: pip install neuron")
     return found
@@ -226,7 +229,9 @@ def _build(files: list[Path], folder: Path) -> Path:
 
 
 def _last_lines(output: str) -> str:
-    """The end of the compiler's output, from its first complaint on, without colours and Python's traceback."""
+    """The last lines of the compiler's output, or those around its first error if that is further up."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", output).split("Traceback (most recent call last)")[0]
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:])
+    errors = [index for index, line in enumerate(lines) if re.search(r"\berror\b", line, re.IGNORECASE)]
+    start = max(0, min([len(lines) - _SHOWN_LINES, *(index - 1 for index in errors)]))
+    return "\n".join(f"  {line}" for line in lines[start : start + _SHOWN_LINES])

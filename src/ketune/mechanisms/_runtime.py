@@ -47,7 +47,7 @@ def _guarded(call: Callable[..., Any], taken: Array, *arrays: Array) -> Any:
 
     def rule(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         taken, *arrays = primals
-        out = call(*arrays)
+        out = _guarded(call, taken, *arrays)  # guarded again, for the next order
         total = jax.tree.map(jnp.zeros_like, out)
         for index, tangent in enumerate(tangents[1:]):
             if type(tangent) is jax.custom_derivatives.SymbolicZero:

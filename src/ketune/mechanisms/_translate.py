@@ -6,6 +6,7 @@ that it solves give `advance`, NET_RECEIVE gives `event_jump`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ketune.mechanisms import _linear as lin
@@ -92,7 +93,7 @@ class _Translator:
         constants = [[f"{self.emitter.name(k)} = {v!r}" for k, v in source.constants.items()]]
         head = [[f'"""{source.name}: JAX functions generated from {source.path.name}."""']]
         blocks = [block for block in [*head, *constants, *user, *functions] if block]
-        code = "\n\n\n".join("\n".join(block) for block in blocks) + "\n"
+        code = "\n\n\n".join(re.sub(r"\n{3,}", "\n\n", "\n".join(block)) for block in blocks) + "\n"
         return Translation(code, self.parameters, self.states, self.carried, self.derived, self.currents)
 
     # what each block needs from outside

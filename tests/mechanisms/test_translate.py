@@ -1,0 +1,369 @@
+"""Each NMODL construct against the same thing written in NumPy."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import pickle
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mechanism_text import Translate
+
+from ketune import mechanisms
+
+V = jnp.linspace(-100.0, 50.0, 31)
+
+
+def current(mechanism: mechanisms.Mechanism, v=V, **values):
+    """The current at the initial states."""
+    p = {**mechanism.defaults(), "celsius": 37.0, "dt": 0.1, **values}
+    p = {**p, **mechanism.derived(p)}
+    return mechanism.current(v, mechanism.init(v, p), p)
+
+
+# expressions
+
+
+def python_text(draw: st.DrawFn, depth: int) -> str:
+    kind = draw(st.sampled_from(("leaf", "binary", "minus", "paren", "call"))) if depth else "leaf"
+    if kind == "leaf":
+        return draw(st.sampled_from(("v", "a", "b", "2", "0.5", "3")))
+    if kind == "minus":
+        return f"-{python_text(draw, 0)}"
+    if kind == "paren":
+        return f"({python_text(draw, depth - 1)})"
+    if kind == "call":
+        return f"{draw(st.sampled_from(('cos', 'fabs', 'tanh')))}({python_text(draw, depth - 1)})"
+    operator = draw(st.sampled_from(("+", "-", "*", "/")))
+    return f"{python_text(draw, depth - 1)} {operator} {python_text(draw, depth - 1)}"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.composite(python_text)(4))
+def test_expressions_group_as_python_groups_them(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("expression") / "probe.mod"
+    path.write_text(
+        "NEURON { SUFFIX probe NONSPECIFIC_CURRENT i RANGE a, b }\nASSIGNED { v i }\nPARAMETER { a = 1.3 b = -0.7 }\n"
+        f"BREAKPOINT {{ i = {text} }}\n"
+    )
+    v = np.array([-3.2, 0.4, 7.1])
+    names = {"v": v, "a": 1.3, "b": -0.7, "cos": np.cos, "fabs": np.abs, "tanh": np.tanh}
+    with np.errstate(all="ignore"):
+        expected = np.broadcast_to(np.asarray(eval(text, names), float), v.shape)
+    found = np.broadcast_to(current(mechanisms.load(path), jnp.asarray(v)), v.shape)
+    usual = np.isfinite(expected) & (
+        np.abs(expected) < 1e6
+    )  # elsewhere a near-zero divisor amplifies rounding
+    np.testing.assert_allclose(found[usual], expected[usual], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-v^2", lambda v: -(v**2)),
+        ("(-v)^3", lambda v: (-v) ** 3),
+        ("2^3^2 + (2^3)^2", lambda v: 512.0 + 64.0 + 0 * v),  # NEURON writes pow(2, pow(3, 2))
+        ("2^(v/50)", lambda v: 2 ** (v / 50)),
+        ("2*-v", lambda v: -2 * v),
+        ("v - (3 - 1) - 1", lambda v: v - 3),
+        ("12/(3*2)*v/(1/2)", lambda v: 4 * v),
+        ("pow(fabs(v), 1.5) + sqrt(v^2) + 1e-3 (mV)", lambda v: abs(v) ** 1.5 + abs(v) + 1e-3),
+        ("fmin(v, 3) + fmax(v, -2)", lambda v: np.minimum(v, 3) + np.maximum(v, -2)),
+        ("sin(v) + cos(v)*tan(0.1) + atan(v) + log(10)/log10(5)", None),
+        ("(v > 0)*2 + (v <= -20)", lambda v: 2.0 * (v > 0) + (v <= -20)),
+        ("v && 1", lambda v: 1.0 * (v != 0)),
+        ("v > 0 || v < -20 && v > -50", lambda v: 1.0 * ((v > 0) | ((v < -20) & (v > -50)))),
+    ],
+)
+def test_expression(translate: Translate, text: str, expected) -> None:
+    if expected is None:
+
+        def expected(v):
+            return np.sin(v) + np.cos(v) * np.tan(0.1) + np.arctan(v) + math.log(10) / math.log10(5)
+
+    found = current(translate(f"BREAKPOINT {{ i = {text} }}"))
+    np.testing.assert_allclose(found, expected(np.asarray(V)), rtol=1e-13, atol=1e-13)
+
+
+# control flow, scopes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("i = 1 IF (v > 0) { i = v }", lambda v: np.where(v > 0, v, 1)),
+        ("IF (v > 0) { i = v } ELSE { i = -1 }", lambda v: np.where(v > 0, v, -1)),
+        (
+            "if (v < -50) { i = 1/v } else if (v < 0) { i = 2*v } else if (v == 0) { i = 9 } else { i = exp(-v) }",
+            lambda v: np.select([v < -50, v < 0, v == 0], [1 / np.where(v, v, 1), 2 * v, 9], np.exp(-v)),
+        ),
+        (
+            "LOCAL a i = 0 IF (v > -50) { a = 2 IF (v < 0 && !(v == -10)) { i = a*v } }",
+            lambda v: np.where((v > -50) & (v < 0) & (v != -10), 2 * v, 0),
+        ),
+        (
+            "LOCAL a, b a = 1 b = 2 IF (v > 0 || v < -50) { a = b b = 5 } i = 10*a + b",
+            lambda v: np.where((v > 0) | (v < -50), 25, 12),
+        ),
+        ("LOCAL a IF (v > 0) { a = 3*v } i = 1 IF (v > 0) { i = a }", lambda v: np.where(v > 0, 3 * v, 1)),
+        ("i = 0 IF (v) { i = 1 }", lambda v: 1.0 * (v != 0)),
+        ("LOCAL a, b IF (v > 0) { a = exp(v/9) b = a + 1 } ELSE { a = 0 b = log(1 - v) } i = a*b", None),
+    ],
+)
+def test_if(translate: Translate, text: str, expected) -> None:
+    if expected is None:
+
+        def expected(v):
+            up = np.exp(np.maximum(v, 0) / 9)  # log(1 - v) is not a number where v > 1
+            return np.where(v > 0, up * (up + 1), 0.0)
+
+    found = current(translate(f"BREAKPOINT {{ {text} }}"))
+    np.testing.assert_allclose(found, expected(np.asarray(V)), rtol=1e-13)
+
+
+def test_procedures_are_called_by_value_and_have_their_own_locals(translate: Translate) -> None:
+    m = translate(
+        """
+        ASSIGNED { out }
+        BREAKPOINT { LOCAL a, b
+            a = 3
+            b = v
+            outer(a, b + 1)
+            i = out + 100*a + b }
+        PROCEDURE outer(x, y) { LOCAL a
+            a = 7
+            x = x + 1
+            inner(x)
+            out = out*a + y }
+        PROCEDURE inner(a) { LOCAL x
+            x = 10*a
+            a = 0
+            out = x + a }
+        """
+    )
+    np.testing.assert_allclose(current(m), 40 * 7 + (V + 1) + 300 + V)
+
+
+def test_functions_read_the_files_variables_and_call_each_other(translate: Translate) -> None:
+    m = translate(
+        """
+        PARAMETER { half = -40 k = 7 }
+        BREAKPOINT { i = twice(v) + constant() }
+        FUNCTION twice(x) { twice = 2*gate(x + 1) }
+        FUNCTION gate(u) { LOCAL z z = (u - half)/k gate = 1/(1 + exp(z)) + v/100 }
+        FUNCTION constant() { constant = 4 }
+        """
+    )
+    expected = 2 * (1 / (1 + np.exp((V + 1 + 35) / 6)) + V / 100) + 4
+    np.testing.assert_allclose(current(m, half=-35.0, k=6.0), expected, rtol=1e-14)
+
+
+def test_names_that_python_or_the_generated_code_use(translate: Translate) -> None:
+    m = translate(
+        """
+        PARAMETER { lambda = 2 p = 3 where = 5 init = 7 }
+        STATE { s }
+        INITIAL { s = lambda }
+        BREAKPOINT { SOLVE d METHOD cnexp i = s*p*where + guarded(init) }
+        DERIVATIVE d { s' = -s/p }
+        FUNCTION guarded(jnp) { guarded = jnp }
+        """
+    )
+    np.testing.assert_allclose(current(m), 2 * 3 * 5 + 7)
+    assert m.states == ("s",)
+    assert set(m.parameters) == {"lambda", "p", "where", "init"}
+
+
+# dynamics
+
+
+def advance(m: mechanisms.Mechanism, states: dict[str, float], v: float = -50.0, dt: float = 0.3, **values):
+    p = {**m.defaults(), "celsius": 37.0, "dt": dt, **values}
+    return m.advance(jnp.asarray(v), {k: jnp.asarray(x) for k, x in states.items()}, {**p, **m.derived(p)})
+
+
+@pytest.mark.parametrize(
+    ("rate", "target", "tau"),
+    [
+        ("(0.3 - x)/5", 0.3, 5.0),
+        ("-x/5", 0.0, 5.0),
+        ("-x*0.2", 0.0, 5.0),
+        ("0.2*(0.3 - x)", 0.3, 5.0),
+        ("0.1*(1 - x) - 0.3*x", 0.25, 2.5),
+        ("(2*(1 - x) - x - x)/4", 0.5, 1.0),
+        ("-(x - 0.7)/3", 0.7, 3.0),
+        ("exp(v/50)*(0.3 - x)", 0.3, math.exp(1.0)),
+    ],
+)
+def test_cnexp_is_exact_for_a_linear_equation(
+    translate: Translate, rate: str, target: float, tau: float
+) -> None:
+    m = translate(f"STATE {{ x }} BREAKPOINT {{ SOLVE d METHOD cnexp i = x }} DERIVATIVE d {{ x' = {rate} }}")
+    found = advance(m, {"x": 0.9})["x"]
+    assert float(found) == pytest.approx(target + (0.9 - target) * math.exp(-0.3 / tau), rel=1e-14)
+
+
+def test_a_rate_without_the_state_is_an_euler_step(translate: Translate) -> None:
+    m = translate("STATE { x } BREAKPOINT { SOLVE d METHOD cnexp i = x } DERIVATIVE d { x' = v/10 }")
+    assert float(advance(m, {"x": 1.0})["x"]) == pytest.approx(1.0 - 0.3 * 5.0)
+
+
+def test_later_equations_see_earlier_new_values(translate: Translate) -> None:
+    m = translate(
+        "STATE { x z } BREAKPOINT { SOLVE d METHOD cnexp i = x } DERIVATIVE d { x' = -x/2 z' = (x - z)/4 }"
+    )
+    found = advance(m, {"x": 1.0, "z": 0.0})
+    x = math.exp(-0.3 / 2)
+    assert float(found["z"]) == pytest.approx(x * (1 - math.exp(-0.3 / 4)), rel=1e-14)
+
+
+def test_values_from_parameters_are_derived_and_values_that_vary_are_carried(translate: Translate) -> None:
+    m = translate(
+        """
+        PARAMETER { tau = 4 low = 1 }
+        STATE { x }
+        ASSIGNED { q10 fixed seen count celsius }
+        INITIAL {
+            q10 = 3^((celsius - 27)/10)
+            IF (tau < low) { tau = low }
+            fixed = v
+            x = 0.5
+        }
+        BREAKPOINT { SOLVE d METHOD cnexp i = x*seen*q10 + fixed + count }
+        DERIVATIVE d { seen = v/2 x' = -x*q10/tau }
+        """
+    )
+    assert m.carried == ("fixed", "seen")
+    assert m.states == ("x", "fixed", "seen")
+    p = {**m.defaults(), "celsius": 37.0, "dt": 0.1}
+    derived = m.derived({**p, "tau": 0.25})
+    assert {k: pytest.approx(float(x)) for k, x in derived.items()} == {"q10": 3.0, "tau": 1.0}
+    p = {**p, "tau": 0.25, **derived}
+    s = m.init(jnp.asarray(-60.0), p)
+    assert {k: float(x) for k, x in s.items()} == {"x": 0.5, "fixed": -60.0, "seen": 0.0}
+    s = m.advance(jnp.asarray(-40.0), s, p)
+    assert {k: float(x) for k, x in s.items()} == pytest.approx(
+        {"x": 0.5 * math.exp(-0.3), "fixed": -60.0, "seen": -20.0}
+    )
+    # a RANGE variable that nothing sets is a parameter whose value is 0
+    assert m.parameters["count"].value == 0.0
+    assert float(m.current(jnp.asarray(0.0), s, {**p, "count": 2.5})) == pytest.approx(
+        float(s["x"]) * -60 - 57.5
+    )
+
+
+def test_constants(translate: Translate) -> None:
+    m = translate(
+        """
+        UNITS { (mV) = (millivolt) FARADAY = (faraday) (coulomb) R = (k-mole) (joule/degC) PI = (pi) (1) }
+        CONSTANT { two = 2 (mV) }
+        ASSIGNED { celsius }
+        BREAKPOINT { i = two*PI + 1000*R*(celsius + 273.15)/FARADAY }
+        """
+    )
+    # CODATA 2018
+    assert float(current(m)) == pytest.approx(2 * math.pi + 8314.462618 * 310.15 / 96485.33212, rel=1e-9)
+
+
+# what the object says
+
+
+HEADER = """
+NEURON { POINT_PROCESS probe USEION na READ ena WRITE ina USEION ca READ cai NONSPECIFIC_CURRENT i, j RANGE g, tau }
+PARAMETER { g = 1e-3 (uS) <0, 1> tau = 5 (ms) <1e-3, 100> shared ena = 50 (mV) celsius }
+ASSIGNED { v (mV) ina i j cai factor }
+STATE { A }
+INITIAL { factor = 2/tau A = 0 }
+BREAKPOINT { SOLVE d METHOD cnexp ina = g*A*(v - ena) i = g*cai j = 2*i*shared }
+DERIVATIVE d { A' = -A/tau }
+"""
+
+
+def test_parameters_ions_and_currents(translate: Translate) -> None:
+    m = translate("NET_RECEIVE(w) { A = A + factor*w }", HEADER)
+    assert (m.name, m.kind) == ("probe", "point")
+    assert m.parameters == {
+        "g": mechanisms.Parameter("g", 1e-3, "uS", 0.0, 1.0),
+        "tau": mechanisms.Parameter("tau", 5.0, "ms", 1e-3, 100.0),
+        "shared": mechanisms.Parameter("shared", 0.0, is_range=False),
+    }
+    assert m.ions == (mechanisms.Ion("na", ("ena",), ("ina",)), mechanisms.Ion("ca", ("cai",), ()))
+    assert m.currents == ("ina", "i", "j")
+    assert "SOLVE METHOD cnexp" in m.constructs
+    assert "NET_RECEIVE" in m.constructs
+    p = {**m.defaults(), "shared": 3.0, "ena": 60.0, "cai": 7.0, "celsius": 37.0, "dt": 0.1}
+    p = {**p, **m.derived(p)}
+    by_name = m.currents_by_name(jnp.asarray(-40.0), {"A": jnp.asarray(0.5)}, p)
+    assert {k: float(x) for k, x in by_name.items()} == pytest.approx({"ina": -0.05, "i": 0.007, "j": 0.042})
+    assert float(m.current(jnp.asarray(-40.0), {"A": jnp.asarray(0.5)}, p)) == pytest.approx(-0.001)
+
+
+@pytest.mark.parametrize(
+    ("body", "jump"),
+    [
+        ("A = A + w*factor", 0.4),
+        ("A = w + A", 1.0),
+        ("A = A - 3*w/tau*factor", -0.24),
+        ("LOCAL x x = 1", None),
+        ("add(w)", 0.8),
+    ],
+)
+def test_event_jump(translate: Translate, body: str, jump: float | None) -> None:
+    if jump is None:
+        with pytest.raises(mechanisms.TranslationError, match="x ="):
+            translate(f"NET_RECEIVE(w) {{ {body} }}", HEADER)
+        return
+    m = translate(f"NET_RECEIVE(w) {{ {body} }} PROCEDURE add(x) {{ A = A + 2*x*factor }}", HEADER)
+    p = {**m.defaults(), "celsius": 37.0, "dt": 0.1}
+    found = m.event_jump({**p, **m.derived(p)})
+    assert {k: float(x) for k, x in found.items()} == {"A": pytest.approx(jump)}
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_states_take_the_shape_and_type_of_voltage_and_parameters(translate: Translate, dtype) -> None:
+    m = translate("NET_RECEIVE(w) { A = A + w*factor }", HEADER)
+    p = {k: jnp.full((3, 1), x, dtype) for k, x in m.defaults().items()} | {
+        "ena": 60.0,
+        "cai": 1.0,
+        "dt": 0.1,
+    }
+    p = {**p, **m.derived(p)}
+    v = jnp.full((3, 4), -60.0, dtype)
+    s = m.init(v, p)
+    assert s["A"].shape == (3, 4)
+    assert p["factor"].shape == m.event_jump(p)["A"].shape == (3, 1)
+    results = [s["A"], m.advance(v, s, p)["A"], m.current(v, s, p), m.event_jump(p)["A"]]
+    assert {x.dtype for x in results} == {jnp.dtype(dtype)}
+
+
+def test_loading_again_returns_the_same_object_until_the_file_changes(tmp_path: Path) -> None:
+    path = tmp_path / "a.mod"
+    path.write_text("NEURON { SUFFIX a NONSPECIFIC_CURRENT i } ASSIGNED { v i } BREAKPOINT { i = v }")
+    first = mechanisms.load(path)
+    assert mechanisms.load(str(path)) is first
+    path.write_text(path.read_text().replace("i = v", "i = 2*v"))
+    second = mechanisms.load(path)
+    assert second is not first
+    assert second.sha256 != first.sha256
+    assert float(current(second, jnp.asarray(3.0))) == 6.0
+
+
+def test_a_mechanism_travels_to_another_process_and_shows_its_source() -> None:
+    nav = mechanisms.load("nav")
+    assert pickle.loads(pickle.dumps(nav)) is nav
+    assert inspect.getsource(nav.advance) in nav.source
+    assert "ina = gbar * tadj" in nav.source
+
+
+def test_translation_keeps_standard_output_clean(
+    translate: Translate, capfd: pytest.CaptureFixture[str]
+) -> None:
+    translate("BREAKPOINT { i = v }")
+    with pytest.raises(mechanisms.TranslationError):
+        translate("BREAKPOINT { i = = v }")
+    assert capfd.readouterr() == ("", "")
