@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -40,7 +41,7 @@ class FitParameter:
         fraction = 1.0 / (1.0 + xp.exp(-coordinate))
         if self.scale == "linear":
             return self.low + (self.high - self.low) * fraction
-        return self.low * xp.exp(np.log(self.high / self.low) * fraction)
+        return self.low * xp.exp(math.log(self.high / self.low) * fraction)
 
     def coordinate(self, value: float) -> float:
         """Inverse of :meth:`value`; a value at a bound is moved just inside."""

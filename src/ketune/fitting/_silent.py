@@ -185,6 +185,7 @@ class SilentTwin:
         features = self.features(candidates)
         function = self._pushforward if jacobian else self._expected
         h = tuple(hazard.as_dict().values())
+        orientation, gain = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
         u = jnp.asarray(coordinates)
 
         def one(start: int):
