@@ -257,6 +257,39 @@ def test_values_from_parameters_are_derived_and_values_that_vary_are_carried(tra
     )
 
 
+def test_carried_values_may_need_further_values(translate: Translate) -> None:
+    """`speed` is only needed by `seen`, which is only kept because BREAKPOINT reads it."""
+    m = translate(
+        """
+        STATE { x }
+        ASSIGNED { seen speed count }
+        INITIAL { speed = 3 x = 1 }
+        BREAKPOINT { SOLVE d METHOD cnexp i = seen*x }
+        DERIVATIVE d { count = count + 1 seen = speed*v + count x' = -x }
+        """
+    )
+    assert m.carried == ("count", "seen")
+    p = {**m.defaults(), "celsius": 37.0, "dt": 0.1}
+    p = {**p, **m.derived(p)}
+    s = m.init(jnp.asarray(0.0), p)
+    for _ in range(2):
+        s = m.advance(jnp.asarray(5.0), s, p)
+    assert float(s["seen"]) == 17.0
+
+
+def test_states_start_at_their_parameter_of_the_same_name_with_0(translate: Translate) -> None:
+    m = translate(
+        "PARAMETER { x0 = 0.25 } STATE { x z FROM 0 TO 1 } INITIAL { z = x } BREAKPOINT { i = x + z }"
+    )
+    assert float(current(m, jnp.asarray(0.0))) == 0.5
+    assert float(current(m, jnp.asarray(0.0), x0=2.0)) == 4.0
+
+
+def test_a_local_of_the_whole_file(translate: Translate) -> None:
+    m = translate("LOCAL q\nINITIAL { q = 3^((celsius - 27)/10) } BREAKPOINT { i = q*v }")
+    np.testing.assert_allclose(current(m), 3 * V, rtol=1e-14)
+
+
 def test_constants(translate: Translate) -> None:
     m = translate(
         """

@@ -62,6 +62,30 @@ CHANNEL = DENSITY + "STATE { x }\nBREAKPOINT { SOLVE d METHOD cnexp i = x }\n"
         (DENSITY, "BREAKPOINT { }", 1, "i"),
         # memory that pure functions do not have
         (DENSITY, "ASSIGNED { last }\nBREAKPOINT { i = last last = v }", 3, "last"),
+        (DENSITY, "ASSIGNED { n }\nINITIAL { n = 0 }\nBREAKPOINT { n = n + 1 i = n }", 3, "n"),
+        (CHANNEL.replace("i = x", "i = x a = v"), "ASSIGNED { a }\nDERIVATIVE d { x' = a - x }", 4, "a"),
+        (CHANNEL, "PARAMETER { k = 1 }\nDERIVATIVE d { k = k + 1 x' = -k*x }", 5, "k"),
+        (DENSITY, "STATE { x }\nBREAKPOINT {\n x = v\n i = x }", 5, "x ="),
+        (DENSITY, "INITIAL {\n celsius = 37 }\nBREAKPOINT { i = v }", 4, "celsius ="),
+        (DENSITY, "BREAKPOINT {\n v = 3\n i = v }", 4, "v ="),
+        (DENSITY, "ASSIGNED { t }\nBREAKPOINT {\n i = v + t }", 3, "t"),
+        (DENSITY, "PARAMETER { area }\nBREAKPOINT {\n i = v*area }", 3, "area"),
+        (
+            "",
+            "NEURON { SUFFIX a NONSPECIFIC_CURRENT i RANGE tau\n GLOBAL k } PARAMETER { tau = 2 } ASSIGNED { i k v }\n"
+            "INITIAL { k = 1/tau }\nBREAKPOINT { i = k*v }",
+            2,
+            "k",
+        ),
+        (
+            "",
+            "NEURON { SUFFIX a NONSPECIFIC_CURRENT i }\nASSIGNED { i v }\nLOCAL k\nSTATE { x }\n"
+            "BREAKPOINT { SOLVE d METHOD cnexp i = k*x }\nDERIVATIVE d { k = v x' = -x }",
+            3,
+            "k",
+        ),
+        (DENSITY, "STATE { x START 0.3 }\nBREAKPOINT { i = x }", 3, "START"),
+        (DENSITY, "ASSIGNED { g }\nBREAKPOINT {\n CONDUCTANCE g\n g = 2 i = g*v }", 5, "CONDUCTANCE"),
         # events
         (SYNAPSE, "NET_RECEIVE(w) { A = A*2 + w }", 7, "A ="),
         (SYNAPSE, "NET_RECEIVE(w) { A = A + w*w }", 7, "A ="),

@@ -35,11 +35,10 @@ _TRIGONOMETRY = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "t
 BUILTINS = frozenset((*_MATH, *_TRIGONOMETRY))
 _EVENTS = frozenset(("net_send", "net_event", "net_move", "state_discontinuity", "at_time"))
 _GIVEN = ("celsius", "dt")
-_UNAVAILABLE = {
+UNAVAILABLE = {
     "t": "time itself is not an input of the translated functions",
     "diam": "the geometry is not an input of the translated functions",
     "area": "the geometry is not an input of the translated functions",
-    "L": "the geometry is not an input of the translated functions",
 }
 
 
@@ -61,6 +60,7 @@ class Flattener:
         self.known |= set(source.nonspecific)
         for ion in source.ions:
             self.known |= {*ion.reads, *ion.writes}
+        self.known -= UNAVAILABLE.keys()
         self.functions: dict[str, FlatFunction] = {}
         self._open: list[str] = []
         self._used: set[str] = set()
@@ -207,7 +207,7 @@ class Flattener:
     def _declared(self, name: str, scope: dict[str, Expr]) -> None:
         if name in self.known or name in self._used or name in scope:
             return
-        raise self.source.error(name, _UNAVAILABLE.get(name, "is not declared"))
+        raise self.source.error(name, UNAVAILABLE.get(name, "is not declared"))
 
     def _fresh(self, name: str) -> str:
         unique, count = name, 1

@@ -36,6 +36,10 @@ _UNSUPPORTED = {
     "IndexedName": ("array", "arrays are not translated"),
     "Include": ("INCLUDE", "included files are not translated; paste the text"),
     "Define": ("DEFINE", "DEFINE is not translated; write the number"),
+    "ConductanceHint": (
+        "CONDUCTANCE",
+        "NEURON then linearises with this value instead of the current's slope; remove the line",
+    ),
     "LagStatement": ("LAG", "delayed values are not translated"),
     "LonDiffuse": ("LONGITUDINAL_DIFFUSION", "diffusion is not translated"),
     "ExternVar": ("EXTERNAL", "variables of other mechanisms are not translated"),
@@ -117,6 +121,7 @@ class _Reader:
         self.ions: list[s.Ion] = []
         self.nonspecific: list[str] = []
         self.ranges: set[str] = set()
+        self.globals: set[str] = set()
         self.parameters: dict[str, s.Parameter] = {}
         self.constants: dict[str, float] = {}
         self.states: list[str] = []
@@ -138,6 +143,11 @@ class _Reader:
                 self._constants(children)
             elif kind in ("StateBlock", "AssignedBlock"):
                 self._declarations(kind, children)
+            elif (
+                kind == "LocalListStatement"
+            ):  # outside the blocks LOCAL makes one variable for the whole file
+                self.assigned += [_name(part) for part in children]
+                self.globals.update(_name(part) for part in children)
             elif kind in bodies:
                 self.note({"InitialBlock": "INITIAL", "BreakpointBlock": "BREAKPOINT"}[kind])
                 bodies[kind] += self._statements(children)
@@ -173,6 +183,7 @@ class _Reader:
             ions=tuple(self.ions),
             nonspecific=tuple(self.nonspecific),
             ranges=frozenset(self.ranges),
+            globals=frozenset(self.globals),
             parameters=self.parameters,
             constants=self.constants,
             states=tuple(self.states),
@@ -219,7 +230,9 @@ class _Reader:
                 self.nonspecific += [_name(c) for c in children]
             elif kind == "Range":
                 self.ranges.update(_name(c) for c in children)
-            elif kind not in ("Global", "ThreadSafe", "OntologyStatement"):
+            elif kind == "Global":
+                self.globals.update(_name(c) for c in children)
+            elif kind not in ("ThreadSafe", "OntologyStatement"):
                 raise s.TranslationError(
                     self.path, [s.Problem(self.line(r"\bNEURON\b"), kind, "not translated in a NEURON block")]
                 )
@@ -284,6 +297,9 @@ class _Reader:
         self.note("STATE" if kind == "StateBlock" else "ASSIGNED")
         for _, parts in map(_split, children):
             name = _name(parts[0])
+            numbers = [part for part in parts[1:] if _split(part)[0] in ("Integer", "Double", "Float")]
+            if kind == "StateBlock" and len(numbers) % 2:  # FROM and TO come in pairs and only guide the user
+                raise self.error("START", "is not translated; set the state in INITIAL")
             if kind == "AssignedBlock" and any(_split(p)[0] == "Integer" for p in parts[1:]):
                 raise self.error(f"{name}[]", "arrays are not translated", rf"\b{name}\s*\[")
             names.append(name)
@@ -298,8 +314,8 @@ class _Reader:
         """The statements of the StatementBlock among the children."""
         statements: list[s.Statement] = []
         for kind, parts in map(_split, _body(children)):
-            if kind in _IGNORED or kind == "ConductanceHint":
-                continue  # a hint names the conductance for NEURON's own speed; it changes no value
+            if kind in _IGNORED:
+                continue
             if kind == "ProtectStatement":
                 kind, parts = "ExpressionStatement", [{"BinaryExpression": parts[0]["BinaryExpression"]}]
             if kind == "LocalListStatement":

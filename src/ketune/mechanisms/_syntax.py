@@ -199,6 +199,7 @@ class Source:
     ions: tuple[Ion, ...] = ()
     nonspecific: tuple[str, ...] = ()
     ranges: frozenset[str] = frozenset()
+    globals: frozenset[str] = frozenset()
     parameters: dict[str, Parameter] = field(default_factory=dict)
     constants: dict[str, float] = field(default_factory=dict)
     states: tuple[str, ...] = ()

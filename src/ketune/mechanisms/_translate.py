@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ketune.mechanisms import _linear as lin
 from ketune.mechanisms._emit import Emitter
-from ketune.mechanisms._flow import BUILTINS, Flattener, prune, tainted, written
+from ketune.mechanisms._flow import BUILTINS, UNAVAILABLE, Flattener, prune, tainted, written
 from ketune.mechanisms._syntax import (
     Assign,
     Bin,
@@ -71,8 +71,9 @@ class _Translator:
         solves = [statement for statement in source.breakpoint if isinstance(statement, Solve)]
         self._check_solves(source.breakpoint, solves)
         rest = tuple(statement for statement in source.breakpoint if not isinstance(statement, Solve))
-        zeros = tuple(Assign(state, lin.ZERO) for state in source.states)
-        self.initial = zeros + flattener.block(source.initial)
+        # NEURON starts every state at its parameter of the same name with a 0, else at 0, before INITIAL
+        start = {x: Var(f"{x}0") if f"{x}0" in source.parameters else lin.ZERO for x in source.states}
+        self.initial = tuple(Assign(x, value) for x, value in start.items()) + flattener.block(source.initial)
         self.breakpoint = flattener.block(rest)
         self.advance = self._advance(solves)
         self.jumps = self._jumps()
@@ -99,44 +100,70 @@ class _Translator:
     # what each block needs from outside
 
     def _sort_memory(self) -> None:
-        """Decide for every ASSIGNED variable that a block reads before setting it where the value comes from."""
+        """Decide for every variable that a block reads before setting it where its value comes from."""
         source = self.source
         ion_reads = {name for ion in source.ions for name in ion.reads}
         outside = {"v", "celsius", "dt", *source.states, *ion_reads}
-        self.parameters = {
-            name: p for name, p in source.parameters.items() if name not in outside and name != "t"
-        }
-        _, current_needs = prune(self.breakpoint, set(self.currents), self.flattener)
-        _, advance_needs = prune(self.advance, set(source.states), self.flattener)
-        jump_needs = set().union(*(self.flattener.reads(jump) for jump in self.jumps.values()))
-        set_initially = written(self.initial)
-        in_advance, in_breakpoint = written(self.advance), written(self.breakpoint)
+        given = outside | UNAVAILABLE.keys()
+        self.parameters = {name: p for name, p in source.parameters.items() if name not in given}
+        memory = {*source.assigned, *source.nonspecific, *self.parameters}
+        memory = (memory | {name for ion in source.ions for name in ion.writes}) - outside
+        in_initial, in_advance = written(self.initial), written(self.advance)
+        in_breakpoint = written(self.breakpoint)
+        self._check_writes(outside, in_initial | in_advance, in_breakpoint)
         varying = tainted(self.initial, {"v"}, self.flattener)
-        memory = set(source.assigned) | set(source.nonspecific) | set(self.parameters)
-        memory |= {name for ion in source.ions for name in ion.writes}
-        derived, carried = [], []
-        for name in sorted((current_needs | advance_needs | jump_needs) & memory - outside):
-            if name in in_breakpoint and name not in in_advance | set_initially:
-                raise source.error(
-                    name, "keeps a value that BREAKPOINT set one step earlier, which is not translated"
-                )
-            if name in in_advance or name in varying:
-                if name in jump_needs:
-                    raise source.error(
-                        name, "varies during the run, so an event that uses it is not linear", "NET_RECEIVE"
-                    )
-                if name in self.parameters:
-                    raise source.error(name, "is a PARAMETER that changes during the run")
-                carried.append(name)
-            elif name in set_initially:
-                derived.append(name)
-            elif name not in self.parameters:
-                self.parameters[name] = Parameter(name, 0.0, is_range=name in source.ranges)
-        self.carried, self.derived = tuple(carried), tuple(derived)
-        self.states = (*source.states, *carried)
+
+        carried: set[str] = set()
+        while True:  # a carried value has needs of its own
+            needs = self._needs({*source.states, *carried}) & memory
+            found = {name for name in needs if name in in_advance or name in varying}
+            if found == carried:
+                break
+            carried = found
+        derived = (needs - carried) & in_initial
+        for name in sorted(needs):
+            if name in in_breakpoint:
+                message = "keeps a value that BREAKPOINT set one step earlier, which is not translated"
+                raise source.error(name, message)
+            if name in carried and name in self.parameters:
+                raise source.error(name, "is a PARAMETER that changes during the run")
+        self._check_shared(carried, derived)
+        self.carried, self.derived = tuple(sorted(carried)), tuple(sorted(derived))
+        self.states = (*source.states, *self.carried)
         _, initial_needs = prune(self.initial, {*self.states, *derived}, self.flattener)
-        for name in sorted(initial_needs & memory - outside - set(self.parameters)):
+        never_set = (needs | (initial_needs & memory)) - carried - derived - self.parameters.keys()
+        for name in sorted(never_set):  # such a variable is 0 unless the user sets it
             self.parameters[name] = Parameter(name, 0.0, is_range=name in source.ranges)
+
+    def _needs(self, advancing: set[str]) -> set[str]:
+        """What BREAKPOINT, the solved blocks (for the given states) and the event jumps read from outside."""
+        _, current_needs = prune(self.breakpoint, set(self.currents), self.flattener)
+        _, advance_needs = prune(self.advance, advancing, self.flattener)
+        return current_needs | advance_needs | self._jump_needs()
+
+    def _jump_needs(self) -> set[str]:
+        return set().union(*(self.flattener.reads(jump) for jump in self.jumps.values()))
+
+    def _check_writes(self, outside: set[str], elsewhere: set[str], in_breakpoint: set[str]) -> None:
+        """Only INITIAL and the solved blocks may set states; nothing may set what the cell gives."""
+        states = set(self.source.states)
+        for name in sorted((in_breakpoint & states) | ((in_breakpoint | elsewhere) & (outside - states))):
+            message = (
+                "is a state that BREAKPOINT sets" if name in states else "is set here, but the cell gives it"
+            )
+            raise self.source.error(f"{name} =", f"{message}, which is not translated", rf"\b{name}\s*=")
+
+    def _check_shared(self, carried: set[str], derived: set[str]) -> None:
+        """A GLOBAL has one value for all compartments: it may not hold what differs between them."""
+        local = {name for name, parameter in self.parameters.items() if parameter.is_range}
+        differing = carried | (tainted(self.initial, {"v", *local}, self.flattener) & derived)
+        for name in sorted(differing & self.source.globals):
+            message = "is GLOBAL but differs between compartments, so NEURON uses the last one's value; make it RANGE"
+            raise self.source.error(name, message)
+        for name in sorted(carried & self._jump_needs()):
+            raise self.source.error(
+                name, "varies during the run, so an event may not use it", r"\bNET_RECEIVE\b"
+            )
 
     def _inputs(self) -> set[str]:
         ion_reads = {name for ion in self.source.ions for name in ion.reads}
@@ -205,9 +232,10 @@ class _Translator:
         if not receive.arguments:
             raise self.source.error("NET_RECEIVE", "takes no weight")
         weight, *others = receive.arguments
-        self.flattener.known |= set(receive.arguments)
+        known = self.flattener.known
+        self.flattener.known = known | set(receive.arguments)
         body = self.flattener.block(receive.body)
-        self.flattener.known -= set(receive.arguments)
+        self.flattener.known = known
         jumps: dict[str, Expr] = {}
         for statement in body:
             if not isinstance(statement, Assign):
@@ -238,9 +266,12 @@ class _Translator:
     def _event_jump(self) -> list[str]:
         if not self.jumps:
             return ["def event_jump(p):", "    return {}"]
-        needs = set().union(*(self.flattener.reads(jump) for jump in self.jumps.values()))
         entries = [f'"{s}": {self.emitter.expression(jump)}' for s, jump in self.jumps.items()]
-        return ["def event_jump(p):", *self._unpack(needs), "    return {" + ", ".join(entries) + "}"]
+        return [
+            "def event_jump(p):",
+            *self._unpack(self._jump_needs()),
+            "    return {" + ", ".join(entries) + "}",
+        ]
 
     def _function(
         self, signature: str, body: Body, results: tuple[str, ...], given: set[str], *, spread: bool = False
