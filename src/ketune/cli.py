@@ -391,9 +391,16 @@ def _describe_mechanisms(result: Mapping[str, Any]) -> Iterator[str]:
 def _describe_verify(result: Mapping[str, Any]) -> Iterator[str]:
     width = max((len(case["name"]) for case in result["cases"]), default=0)
     for case in result["cases"]:
-        yield f"{case['name']:{width}}  {case['condition']:10}  max |dV| {case['max_dv_mV']:.1e} mV"
-    verdict = "NEURON and JAX agree" if result["ok"] else "NEURON and JAX DISAGREE"
-    yield f"{verdict}: max |dV| {result['max_dv_mV']:.1e} mV"
+        line = f"{case['name']:{width}}  {case['condition']:10}"
+        if case["max_dv_mV"] is not None:
+            line += f"  max |dV| {case['max_dv_mV']:.1e} mV"
+        if "n_spikes" in case:
+            line += f"  {case['n_spikes']} spikes, {case['n_nmda_spikes']} NMDA spikes"
+        yield line if case["ok"] else f"{line}  FAILED: {case['problem']}"
+    failed = sum(not case["ok"] for case in result["cases"])
+    verdict = "NEURON and JAX agree" if not failed else f"FAILED in {failed} of {len(result['cases'])} cases"
+    worst = "" if result["max_dv_mV"] is None else f": max |dV| {result['max_dv_mV']:.1e} mV"
+    yield f"{verdict}{worst} (allowed {result['contract_mV']:g} mV over {result['duration_ms']:g} ms)"
 
 
 def _describe_fit(result: Mapping[str, Any]) -> Iterator[str]:

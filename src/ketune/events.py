@@ -1,5 +1,6 @@
 """Synaptic events on the step grid, the form that every engine takes them in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +76,31 @@ class Events:
     def none(cls, *, n_lanes: int, n_steps: int, dt_ms: float, port_names: tuple[str, ...] = ()) -> "Events":
         """No event at all, for runs without synaptic input."""
         empty = np.empty(0, np.int32)
-        return cls(n_lanes, n_steps, dt_ms, port_names, empty, empty, empty, empty.astype(np.int8), np.empty(0))
+        return cls(
+            n_lanes, n_steps, dt_ms, port_names, empty, empty, empty, empty.astype(np.int8), np.empty(0)
+        )
+
+    @classmethod
+    def stack(cls, parts: Sequence["Events"]) -> "Events":
+        """The lanes of several objects side by side, in their order; steps and ports must be the same."""
+        first = parts[0]
+        if any(
+            (p.n_steps, p.dt_ms, p.port_names) != (first.n_steps, first.dt_ms, first.port_names)
+            for p in parts
+        ):
+            raise ValueError("events to be stacked differ in their steps or ports")
+        offset = np.cumsum([0, *(p.n_lanes for p in parts)])
+        return cls.from_arrays(
+            n_lanes=int(offset[-1]),
+            n_steps=first.n_steps,
+            dt_ms=first.dt_ms,
+            port_names=first.port_names,
+            step=np.concatenate([p.step for p in parts]),
+            lane=np.concatenate([p.lane + o for p, o in zip(parts, offset, strict=False)]),
+            compartment=np.concatenate([p.compartment for p in parts]),
+            port=np.concatenate([p.port for p in parts]),
+            weight=np.concatenate([p.weight for p in parts]),
+        )
 
     def select(self, lanes: np.ndarray | list[int]) -> "Events":
         """The events of some lanes, renumbered ``0 .. len(lanes) - 1`` in the order given."""

@@ -13,6 +13,8 @@ import numpy as np
 from ketune.errors import InputError
 
 DEFAULT_MORPHOLOGY = Path(__file__).parent / "data" / "morphologies" / "cat_v1_l23_j8.swc"
+SMALL_MORPHOLOGY = DEFAULT_MORPHOLOGY.with_name("small_pyramidal.swc")
+"""An invented cell with few branches, for tests and verification."""
 
 # The SWC type codes that have a meaning here; everything else is refused rather than guessed.
 REGION_OF_TYPE = {1: "soma", 2: "axon", 3: "basal", 4: "apical"}

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from ketune.compartments import DEFAULT_D_LAMBDA, REGIONS, build
 from ketune.errors import InputError
-from ketune.morphology import Morphology, Section, default_morphology, read_morphology
+from ketune.morphology import SMALL_MORPHOLOGY, Morphology, Section, default_morphology, read_morphology
 
-SMALL = Path(__file__).parents[1] / "data" / "small_test.swc"
 SPINES = {"basal": 2.0, "apical": 2.0}
 
 
@@ -107,7 +106,7 @@ def test_default_discretisation_of_the_default_morphology():
 
 
 def test_path_follows_the_neurites_from_the_soma():
-    table = build(read_morphology(SMALL))
+    table = build(read_morphology(SMALL_MORPHOLOGY))
     # A neurite cannot be shorter than the straight line to it, less the way inside the soma.
     soma = table.diam_um[0] / 2
     straight = np.linalg.norm(table.xyz_um - table.xyz_um[0], axis=1)
@@ -124,7 +123,11 @@ def test_path_follows_the_neurites_from_the_soma():
 
 def test_axon_of_the_file_is_replaced():
     table = build(
-        read_morphology(SMALL), ais_length_um=30, ais_diam_um=1.5, axon_length_um=200, axon_diam_um=0.5
+        read_morphology(SMALL_MORPHOLOGY),
+        ais_length_um=30,
+        ais_diam_um=1.5,
+        axon_length_um=200,
+        axon_diam_um=0.5,
     )
     ais, axon = table.in_region("ais"), table.in_region("axon")
     assert table.length_um[ais].sum() == pytest.approx(30)
@@ -150,7 +153,7 @@ def test_node_depth_counts_the_steps_to_the_soma():
 
 
 def test_options_by_region():
-    table = build(read_morphology(SMALL), cm_uF_cm2=SPINES, ra_ohm_cm={"axon": 150})
+    table = build(read_morphology(SMALL_MORPHOLOGY), cm_uF_cm2=SPINES, ra_ohm_cm={"axon": 150})
     for region, cm, ra in (("soma", 1, 100), ("basal", 2, 100), ("apical", 2, 100), ("axon", 1, 150)):
         mine = table.in_region(region)
         assert set(table.cm_uF_cm2[mine]) == {cm}
@@ -158,14 +161,14 @@ def test_options_by_region():
 
 
 def test_hash_follows_the_contents():
-    morphology = read_morphology(SMALL)
+    morphology = read_morphology(SMALL_MORPHOLOGY)
     assert build(morphology).sha256() == build(morphology).sha256()
     assert build(morphology).sha256() != build(morphology, ra_ohm_cm=101).sha256()
 
 
 def test_table_cannot_be_changed():
     with pytest.raises(ValueError, match="read-only"):
-        build(read_morphology(SMALL)).diam_um[0] = 1.0
+        build(read_morphology(SMALL_MORPHOLOGY)).diam_um[0] = 1.0
 
 
 @pytest.mark.parametrize(
@@ -181,9 +184,9 @@ def test_table_cannot_be_changed():
 )
 def test_bad_options(options, words):
     with pytest.raises(InputError, match=words):
-        build(read_morphology(SMALL), **options)
+        build(read_morphology(SMALL_MORPHOLOGY), **options)
 
 
 def test_unknown_region_is_refused():
     with pytest.raises(InputError, match="unknown region 'dendrite'; known are soma, ais"):
-        build(read_morphology(SMALL)).in_region("dendrite")
+        build(read_morphology(SMALL_MORPHOLOGY)).in_region("dendrite")

@@ -1,7 +1,6 @@
 """The NEURON engine: cable, events, parameters, and workers that fail."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,10 @@ from ketune.compartments import build
 from ketune.engines.neuron_engine import NeuronJob, run_in_processes, run_neuron
 from ketune.errors import InputError
 from ketune.events import Events
-from ketune.morphology import default_morphology, read_morphology
+from ketune.morphology import SMALL_MORPHOLOGY, default_morphology, read_morphology
 
 pytestmark = pytest.mark.neuron
 
-SMALL = Path(__file__).parents[1] / "data" / "small_test.swc"
 DT = 0.025
 REST = -70.0
 G_LEAK = 1e-4
@@ -39,7 +37,7 @@ def passive_cell(table, *more, ports=None):
 
 
 def small_table():
-    return build(read_morphology(SMALL), cm_uF_cm2={"basal": 2.0, "apical": 2.0})
+    return build(read_morphology(SMALL_MORPHOLOGY), cm_uF_cm2={"basal": 2.0, "apical": 2.0})
 
 
 def synaptic_cell():
@@ -101,7 +99,7 @@ def solve_passive(table, injected_nA, dt_ms, g_leak=G_LEAK, e_mV=REST):
     return v[:, : table.n]
 
 
-@pytest.mark.parametrize("morphology", [default_morphology, lambda: read_morphology(SMALL)])
+@pytest.mark.parametrize("morphology", [default_morphology, lambda: read_morphology(SMALL_MORPHOLOGY)])
 @pytest.mark.parametrize("dt_ms", [0.025, 0.1])
 def test_passive_cell_agrees_with_the_node_system(morphology, dt_ms):
     table = build(
@@ -118,7 +116,7 @@ def test_passive_cell_agrees_with_the_node_system(morphology, dt_ms):
 
 
 def test_mechanisms_on_part_of_a_section_sit_where_they_should():
-    table = build(read_morphology(SMALL), d_lambda=0.1)
+    table = build(read_morphology(SMALL_MORPHOLOGY), d_lambda=0.1)
     rng = np.random.default_rng(0)
     first = rng.random(table.n) < 0.5
     g, e = rng.uniform(0.5, 2.0, table.n) * G_LEAK, rng.uniform(-90.0, -50.0, table.n)

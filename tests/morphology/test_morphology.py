@@ -1,7 +1,6 @@
 """Reading SWC and ASC files: what is kept, and one line for what cannot be used."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ketune.errors import InputError
-from ketune.morphology import default_morphology, read_morphology
-
-SMALL = Path(__file__).parents[1] / "data" / "small_test.swc"
+from ketune.morphology import SMALL_MORPHOLOGY, default_morphology, read_morphology
 
 SOMA = "1 1 0 0 0 5 -1\n"
 DENDRITE = SOMA + "2 3 0 5 0 1 1\n3 3 0 20 0 1 2\n"
@@ -45,7 +42,7 @@ def test_default_morphology():
 
 
 def test_parents_come_first_and_sections_touch():
-    for morphology in (default_morphology(), read_morphology(SMALL)):
+    for morphology in (default_morphology(), read_morphology(SMALL_MORPHOLOGY)):
         for s in morphology.sections[1:]:
             assert s.parent < s.index
             if s.parent > 0:

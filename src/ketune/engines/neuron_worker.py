@@ -168,10 +168,11 @@ def _inject(h: Any, problem: Problem, soma: Any) -> Any:
         return None
     electrode = h.IClamp(soma)
     electrode.delay, electrode.dur = 0.0, 1e9
-    # NEURON evaluates played vectors in the middle of a step.
-    times = h.Vector((np.arange(problem.n_steps) + 0.5) * problem.dt_ms)
+    # Played as steps, each of which is an event at the beginning of its step: interpolation in between would turn the
+    # rounding of NEURON's clock into an error of the current wherever that jumps.
+    times = h.Vector(np.arange(problem.n_steps) * problem.dt_ms)
     values = h.Vector(np.asarray(problem.injected_nA, dtype=np.float64))
-    values.play(electrode._ref_amp, times, True)
+    values.play(electrode._ref_amp, times, False)
     return electrode, times, values
 
 

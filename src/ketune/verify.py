@@ -1,0 +1,127 @@
+"""`ketune verify`: the JAX twin against NEURON, compartment by compartment."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+from ketune.engines.jax_engine import JaxEngine, Run
+from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
+from ketune.events import Events
+from ketune.plateaus import nmda_spikes
+from ketune.progress import NullProgress, Progress
+from ketune.verify_cases import DOSE, DRUG, MINUTES, ROUTE, Case, DT_ms, SOMA_DEPTH_um, cases
+
+CONTRACT_mV = 1e-6
+"""Largest difference of any voltage over one second."""
+MIN_SPIKES = 10
+MIN_NMDA_SPIKES = 5
+
+_TIMEOUT_S = 600.0
+
+
+def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None) -> dict[str, Any]:
+    """Simulate every case in both engines, in float64 at the reference step, and compare all compartments.
+
+    Returns
+    -------
+    dict
+        ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``max_dv_mV`` (None where
+        NEURON did not finish), where and when it was (``compartment``, ``at_ms``), the range of the voltages, ``ok``
+        and, where that is false, ``problem``; synaptic cases also with ``n_spikes`` and ``n_nmda_spikes``
+        (:func:`ketune.plateaus.nmda_spikes`); what was required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``),
+        ``duration_ms``, ``dt_ms``, the drugged condition, and ``seconds``.
+    """
+    progress = progress or NullProgress()
+    begin = time.perf_counter()
+    todo = list(cases(duration_ms))
+    jobs = [
+        NeuronJob(case.cell, case.events, lane, case.overrides, case.injected_nA, record="all")
+        for case in todo
+        for lane in range(len(case.conditions))
+    ]
+    with progress.task("NEURON", total=sum(_work(job.cell) for job in jobs)) as task:
+        results = run_in_processes(
+            jobs,
+            n_processes=os.cpu_count() or 1,
+            timeout_s=_TIMEOUT_S,
+            on_done=lambda index, _: task.advance(_work(jobs[index].cell)),
+        )
+    found: list[dict[str, Any]] = []
+    with progress.task("JAX, and comparison", total=sum(_work(case.cell) for case in todo)) as task:
+        for case in todo:
+            task.describe(f"JAX: {case.name}")
+            mine = results[len(found) : len(found) + len(case.conditions)]
+            found += _compare(case, mine)
+            task.advance(_work(case.cell))
+    return {
+        "ok": all(entry["ok"] for entry in found),
+        "max_dv_mV": max((e["max_dv_mV"] for e in found if e["max_dv_mV"] is not None), default=None),
+        "cases": found,
+        "contract_mV": CONTRACT_mV,
+        "min_spikes": MIN_SPIKES,
+        "min_nmda_spikes": MIN_NMDA_SPIKES,
+        "duration_ms": duration_ms,
+        "dt_ms": DT_ms,
+        "drugged": f"{DRUG}, {ROUTE}, {DOSE}, {MINUTES:g} min, soma {SOMA_DEPTH_um:g} um deep",
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def _work(cell: Any) -> int:
+    """Roughly proportional to the time that a case takes: starting and compiling, and the compartments."""
+    return 30 + int(cell.table.n)
+
+
+def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
+    """An entry for each condition."""
+    run = _run_twin(case)
+    entries = []
+    for lane, (condition, result) in enumerate(zip(case.conditions, results, strict=True)):
+        entry: dict[str, Any] = {"name": case.name, "condition": condition, "max_dv_mV": None}
+        problems = []
+        v = run.v_mV[:, :, lane]
+        if result.run is None:
+            problems.append(f"NEURON: {result.message}")
+        else:
+            # Comparisons with a voltage that is not a number are false: such a difference is an infinite one.
+            difference = np.nan_to_num(np.abs(v - result.run.v_mV), nan=np.inf)
+            step, compartment = np.unravel_index(np.argmax(difference), difference.shape)
+            worst = float(difference[step, compartment])
+            entry |= {"max_dv_mV": worst, "compartment": int(compartment), "at_ms": float(step * DT_ms)}
+            if not worst <= CONTRACT_mV:
+                problems.append(
+                    f"differs by {worst:.1e} mV in compartment {compartment} at {step * DT_ms:g} ms"
+                )
+        entry |= {"min_mV": float(v.min()), "max_mV": float(v.max()), "n_compartments": case.cell.table.n}
+        if case.synaptic:
+            without = run.v_mV[:, :, len(case.conditions) + lane]
+            entry["n_spikes"] = int(run.counts()[lane])
+            entry["n_nmda_spikes"] = len(nmda_spikes(v, without, case.cell.table, DT_ms))
+            for what, least in (("n_spikes", MIN_SPIKES), ("n_nmda_spikes", MIN_NMDA_SPIKES)):
+                if entry[what] < least:
+                    problems.append(f"{what} is {entry[what]}, at least {least} are needed to test the cell")
+        entry |= {"ok": not problems, "problem": "; ".join(problems)}
+        entries.append(entry)
+    return entries
+
+
+def _run_twin(case: Case) -> Run:
+    """All conditions in JAX; a synaptic case's again without NMDA conductance, which shows what NMDA spikes are."""
+    events, overrides = case.events, dict(case.overrides)
+    n = len(case.conditions)
+    if case.synaptic:
+        events = Events.stack([events, events])
+        overrides = {key: np.concatenate([value, value], axis=1) for key, value in overrides.items()}
+        for label in case.cell.ports["exc"]:
+            placement = case.cell.placement(label)
+            if placement.mechanism.name == "NMDA":
+                gmax = placement.parameters["gmax"][:, None]
+                overrides[label, "gmax"] = np.repeat(gmax, 2 * n, axis=1) * (np.arange(2 * n) < n)
+    engine = JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64, derivative="forward_difference")
+    return engine.run(
+        events, overrides=overrides, injected_nA=case.injected_nA, record=range(case.cell.table.n)
+    )
