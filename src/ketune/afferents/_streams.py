@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy import special
 
 from ketune.afferents._drive import STREAMS, Drive, rate_hz
 from ketune.afferents._layout import SynapseLayout
@@ -62,6 +63,11 @@ def gain_deviates(seed: int, trials: np.ndarray) -> np.ndarray:
     return np.array([np.random.default_rng([seed, int(t), 99]).standard_normal() for t in trials])
 
 
+def stratified_gain(n_trials: int) -> np.ndarray:
+    """Gain deviates at the quantiles of the normal distribution: a few trials then carry its whole spread."""
+    return special.ndtri((np.arange(n_trials) + 0.5) / n_trials)
+
+
 def _proposals(layout: SynapseLayout, stream: int, *, bound_hz: float, duration_ms: float, key: list[int]):
     """Synapse, time (ms) and height (Hz) of every event below ``bound_hz`` in one trial of one stream."""
     name = STREAMS[stream]
@@ -95,6 +101,7 @@ def candidates(
     seed: int,
     dt_ms: float,
     softness: float = 0.0,
+    gain: np.ndarray | None = None,
 ) -> Candidates:
     """Events at a drive, for every orientation and trial. Lane = orientation index * len(trials) + trial index.
 
@@ -106,13 +113,16 @@ def candidates(
         Trial numbers; a trial's random numbers depend on ``seed`` and its number alone.
     softness
         Relative width of the soft comparison; 0 keeps exactly the events that are present.
+    gain
+        Gain deviate of each trial; drawn from ``seed`` where not given.
     """
     trials = np.asarray(trials)
     orientation = np.asarray(grating.orientation_deg, float)
     n_trials, n_steps = len(trials), grating.n_steps(dt_ms)
     shown = np.isfinite(orientation)
+    deviates = gain_deviates(seed, trials) if gain is None else np.asarray(gain, float)
     parts: list[dict[str, np.ndarray]] = []
-    for index, (trial, gain) in enumerate(zip(trials, gain_deviates(seed, trials), strict=True)):
+    for index, (trial, gain) in enumerate(zip(trials, deviates, strict=True)):
         for stream, name in enumerate(STREAMS):
             course = 1.0 + grating.modulation if name == "driven" else 1.0
             peak = rate_hz(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from ketune.fitting._counts import mixture_likelihood
 from ketune.fitting._parameters import PARAMETERS
 
 _IS_ANGLE = np.array([p.scale == "orientation" for p in PARAMETERS])
@@ -18,58 +18,27 @@ _LARGEST_COORDINATE = 6.0
 
 
 @dataclass(frozen=True, eq=False)
-class Correction:
-    """How the spiking cell's counts relate to the silent twin's expected counts, per orientation.
+class Objective:
+    """Log-likelihood with its gradient and, where asked for, the information matrix, in the coordinates.
 
     Attributes
     ----------
-    ratio
-        Spiking mean over expected mean, ``(orientations,)``.
-    dispersion
-        Conditional variance over mean that gives the mixture the spiking cell's variance, ``(orientations,)``.
+    disagreement
+        Largest difference between the gradient and that of finite differences, relative to the largest component;
+        known where the information was computed.
     """
-
-    ratio: np.ndarray
-    dispersion: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Objective:
-    """Log-likelihood with gradient and information ``(parameters, parameters)`` in the coordinates."""
 
     log_likelihood: float
     bias_correction: float
     gradient: np.ndarray
-    information: np.ndarray
+    information: np.ndarray | None
+    disagreement: float | None
 
 
-def objective(
-    counts: Sequence[np.ndarray], expected: np.ndarray, jacobian: np.ndarray | None, correction: Correction
-) -> Objective:
-    """Log-likelihood of the recorded counts.
+class Evaluate(Protocol):
+    """Log-likelihood at coordinates; ``information`` asks for the curvature too, which costs more."""
 
-    Parameters
-    ----------
-    counts
-        Recorded spikes of each orientation.
-    expected, jacobian
-        Of the silent twin: ``(lanes,)`` and ``(lanes, parameters)``, orientation by orientation.
-    """
-    n_trials = len(expected) // len(counts)
-    n = len(PARAMETERS)
-    total, bias, gradient, information = 0.0, 0.0, np.zeros(n), np.zeros((n, n))
-    for k, observed in enumerate(counts):
-        lanes = slice(k * n_trials, (k + 1) * n_trials)
-        law = mixture_likelihood(
-            observed, correction.ratio[k] * expected[lanes], float(correction.dispersion[k])
-        )
-        total += law.log_likelihood
-        bias += law.bias_correction
-        if jacobian is not None:
-            score = law.score @ (correction.ratio[k] * jacobian[lanes])
-            gradient += law.multiplicity @ score
-            information += (score * law.multiplicity[:, None]).T @ score
-    return Objective(total, bias, gradient, information)
+    def __call__(self, coordinates: np.ndarray, *, information: bool) -> Objective: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,18 +50,22 @@ class Ascent:
     """
 
     coordinates: np.ndarray
-    objective: Objective
+    log_likelihood: float
+    information: np.ndarray
     status: str
     iterations: int
     history: tuple[float, ...]
+    disagreement: float
 
 
 def ascend(
-    evaluate: Callable[[np.ndarray], Objective],
+    evaluate: Evaluate,
     start: np.ndarray,
     *,
     iterations: int,
     tolerance: float = 0.5,
+    information: np.ndarray | None = None,
+    refresh: int = 3,
     on_iteration: Callable[[int, Objective], None] | None = None,
 ) -> Ascent:
     """Climb from ``start``: Levenberg's damping of the scoring step (Berndt, Hall, Hall and Hausman 1974).
@@ -103,33 +76,44 @@ def ascend(
         Log-likelihood with derivatives at coordinates.
     tolerance
         In units of log-likelihood; half a unit is well inside sampling error.
+    information
+        Information matrix near ``start``; computed there if not given.
+    refresh
+        Accepted steps between evaluations of the information matrix.
     """
-    u, best, damping = np.array(start, float), evaluate(np.asarray(start, float)), 1e-2
-    history, status, done = [best.log_likelihood], "stopped", 0
+    u = np.array(start, float)
+    best = evaluate(u, information=information is None)
+    information = best.information if information is None else information
+    disagreement = best.disagreement or 0.0
+    damping, status, done, accepted = 1e-2, "stopped", 0, 0
+    history = [best.log_likelihood]
     for done in range(1, iterations + 1):
         candidate = np.clip(
-            u + _limited(_scoring_step(best, damping)),
+            u + _limited(_scoring_step(best.gradient, information, damping)),
             np.where(_IS_ANGLE, -np.inf, -_LARGEST_COORDINATE),
             np.where(_IS_ANGLE, np.inf, _LARGEST_COORDINATE),
         )
-        new = evaluate(candidate)
+        new = evaluate(candidate, information=(accepted + 1) % refresh == 0)
         gain = new.log_likelihood - best.log_likelihood
         if on_iteration is not None:
             on_iteration(done, new)
         if gain > 0:
-            u, best, damping = candidate, new, max(damping / 5, 1e-4)
+            u, best, damping, accepted = candidate, new, max(damping / 5, 1e-4), accepted + 1
+            information = information if new.information is None else new.information
+            disagreement = max(disagreement, new.disagreement or 0.0)
         else:
             damping *= 8
         history.append(best.log_likelihood)
         if 0 <= gain < tolerance or damping > 1e4:
             status = "converged"
             break
-    return Ascent(u, best, status, done, tuple(history))
+    return Ascent(u, best.log_likelihood, information, status, done, tuple(history), disagreement)
 
 
-def _scoring_step(at: Objective, damping: float) -> np.ndarray:
-    scale = np.maximum(np.diag(at.information), 1e-3 * np.diag(at.information).max() + 1e-12)
-    return np.linalg.solve(at.information + damping * np.diag(scale), at.gradient)
+def _scoring_step(gradient: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:
+    diagonal = np.diag(information)
+    scale = np.maximum(diagonal, 1e-3 * diagonal.max() + 1e-12)
+    return np.linalg.solve(information + damping * np.diag(scale), gradient)
 
 
 def _limited(step: np.ndarray) -> np.ndarray:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
-import numpy as np
+from dataclasses import asdict, dataclass, replace
 
 from ketune._jax import jax
-from ketune.cell import Cell, Overrides
+from ketune.cell import Cell
 
-# Where the sodium and the fast potassium current of action potentials are taken out.
-_SPIKE_REGIONS = ("soma", "ais", "axon")
+_SPIKE_MECHANISMS = ("nav", "kv")
 
 
 @dataclass(frozen=True)
 class Hazard:
-    """Escape rate of a spike at somatic voltage ``v`` of the cell without somatic sodium.
+    """Escape rate of a spike at somatic voltage ``v`` of the cell without sodium and fast potassium.
 
     ``x = slope * width * softplus((v - threshold) / width)``, then ``x / (1 + x * refractory)``: exponential below
     threshold, linear above, saturating at the inverse of the refractory period (after Gerstner and Kistler 2002,
@@ -37,11 +34,6 @@ class Hazard:
         return asdict(self)
 
 
-def silence(cell: Cell) -> Overrides:
-    """Overrides that take the action-potential conductances out of soma, initial segment and axon."""
-    overrides = {}
-    for label in ("nav", "kv"):
-        placement = cell.placement(label)
-        at_soma = np.isin(cell.table.region[placement.compartments], _SPIKE_REGIONS)
-        overrides[(label, "gbar")] = np.where(at_soma, 0.0, placement.parameters["gbar"])
-    return overrides
+def silent_cell(cell: Cell) -> Cell:
+    """The cell without sodium and fast potassium: what its synapses and slow currents alone do to the soma."""
+    return replace(cell, placements=tuple(p for p in cell.placements if p.label not in _SPIKE_MECHANISMS))

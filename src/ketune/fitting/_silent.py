@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,18 +10,18 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ketune._jax import jax, jnp
-from ketune.afferents import STREAMS, Candidates, Drive, rate_hz
-from ketune.afferents._streams import MAX_PER_STEP
+from ketune.afferents import MAX_PER_STEP, STREAMS, Candidates, Drive, rate_hz
 from ketune.cell import Cell, Overrides
 from ketune.engines.slots import lay_out
 from ketune.engines.twin import Twin
-from ketune.fitting._parameters import PARAMETERS, drive_at, synapse_overrides, values_of
-from ketune.fitting._readout import Hazard, silence
+from ketune.fitting._parameters import drive_at, synapse_overrides, values_of
+from ketune.fitting._readout import Hazard, silent_cell
 
 _BACKGROUND = STREAMS.index("background")
 _STREAM_OF_PORT = {"exc": STREAMS.index("driven"), "pv": STREAMS.index("pv"), "sst": STREAMS.index("sst")}
 # A mark that no rate reaches: an empty slot has weight zero and gradient zero.
 _NEVER_HZ = 1e6
+_BLOCK_LANES = 32
 
 Features = dict[str, dict[str, np.ndarray]]
 
@@ -53,15 +52,17 @@ class SilentTwin:
         warm_up_ms: float,
         dt_ms: float = 0.1,
         dtype: Any = jnp.float32,
-        checkpoint_steps: int = 128,
+        checkpoint_steps: int = 32,
         overrides: Overrides | None = None,
     ) -> None:
-        self.cell, self.drive, self.dt_ms, self.warm_up_ms = cell, drive, dt_ms, warm_up_ms
-        self.twin = Twin(cell, dt_ms=dt_ms, dtype=dtype)
-        self._fixed = {**silence(cell), **(overrides or {})}
+        self.drive, self.dt_ms, self.warm_up_ms = drive, dt_ms, warm_up_ms
+        self.twin = Twin(silent_cell(cell), dt_ms=dt_ms, dtype=dtype)
+        self._fixed = dict(overrides or {})
         self._checkpoint_steps = checkpoint_steps
         self._expected = jax.jit(self.expected)
-        self._pushforward = jax.jit(self._expected_with_tangents)
+        self._pullback = jax.jit(
+            jax.grad(lambda u, cotangent, *args: jnp.sum(cotangent * self.expected(u, *args)))
+        )
 
     def features(self, candidates: Candidates) -> Features:
         """Candidates in slots: what the soft weight of each depends on."""
@@ -160,44 +161,32 @@ class SilentTwin:
         carry, _ = segment(carry, jax.tree.map(lambda x: x[whole:], inputs))
         return carry[2]
 
-    def _expected_with_tangents(self, coordinates, features, orientation, gain, hazard):
-        def push(direction):
-            return jax.jvp(
-                lambda u: self.expected(u, features, orientation, gain, hazard), (coordinates,), (direction,)
-            )
-
-        return jax.vmap(push, out_axes=(None, 0))(jnp.eye(len(PARAMETERS), dtype=coordinates.dtype))
-
     def counts(
         self,
         coordinates: np.ndarray,
-        candidates: Candidates,
+        features: Features,
         orientation: np.ndarray,
         gain: np.ndarray,
         hazard: Hazard,
         *,
-        jacobian: bool = False,
-        block_lanes: int | None = None,
-        on_block: Callable[[], None] | None = None,
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Expected spikes of every lane ``(lanes,)`` and, on request, their Jacobian ``(lanes, parameters)``."""
-        block = block_lanes or (16 if jacobian else 64)
-        features = self.features(candidates)
-        function = self._pushforward if jacobian else self._expected
-        h = tuple(hazard.as_dict().values())
-        orientation, gain = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
-        u = jnp.asarray(coordinates)
+        cotangent: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Expected spikes of every lane ``(lanes,)``; with ``cotangent (lanes,)`` the gradient ``(parameters,)``.
 
-        def one(start: int):
-            part = slice(start, start + block)
+        The gradient is that of the sum of the expected spikes, each times its cotangent.
+        """
+        h = tuple(hazard.as_dict().values())
+        o, g = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
+        u = jnp.asarray(coordinates, jnp.float64)
+
+        def one(start: int) -> np.ndarray:
+            part = slice(start, start + _BLOCK_LANES)
             own = jax.tree.map(lambda x: x[:, :, part], features)
-            out = jax.tree.map(np.asarray, function(u, own, orientation[part], gain[part], h))
-            if on_block is not None:
-                on_block()
-            return out
+            if cotangent is None:
+                return np.asarray(self._expected(u, own, o[part], g[part], h))
+            weight = jnp.asarray(cotangent[part], self.twin.dtype)
+            return np.asarray(self._pullback(u, weight, own, o[part], g[part], h))
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(pool.map(one, range(0, len(orientation), block)))
-        if not jacobian:
-            return np.concatenate(results), None
-        return np.concatenate([r[0] for r in results]), np.concatenate([r[1] for r in results], axis=1).T
+            results = list(pool.map(one, range(0, len(o), _BLOCK_LANES)))
+        return np.concatenate(results) if cotangent is None else np.sum(results, axis=0)

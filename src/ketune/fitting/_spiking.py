@@ -86,6 +86,7 @@ def simulate_counts(
     n_trials: int,
     seed: int,
     first_trial: int = 0,
+    gain: np.ndarray | None = None,
     on_advance: Callable[[float], None] | None = None,
 ) -> SpikeCounts:
     """Simulate every orientation of ``grating`` for ``n_trials`` trials of the spiking cell.
@@ -97,6 +98,8 @@ def simulate_counts(
     seed, first_trial
         Trials ``first_trial ...`` of this seed: the same seed and number mean the same afferent spikes whatever the
         condition.
+    gain
+        Gain deviate of each trial; drawn from the seed where not given.
     on_advance
         Called with simulated seconds as they accrue.
     """
@@ -105,7 +108,10 @@ def simulate_counts(
     per_batch = max(1, _LANES_AT_A_TIME // k)
     for start in range(0, n_trials, per_batch):
         trials = np.arange(start, min(start + per_batch, n_trials)) + first_trial
-        events = hard_events(layout, grating, drive, trials=trials, seed=seed, dt_ms=engine.twin.dt_ms)
+        own_gain = None if gain is None else gain[start : start + len(trials)]
+        events = hard_events(
+            layout, grating, drive, trials=trials, seed=seed, dt_ms=engine.twin.dt_ms, gain=own_gain
+        )
         run = engine.run(events, overrides=overrides, keep_voltage=False, on_advance=on_advance)
         of_lane = run.counts(from_ms=grating.warm_up_ms)
         counts[:, start : start + len(trials)] = of_lane.reshape(k, len(trials))

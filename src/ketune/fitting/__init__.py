@@ -1,0 +1,25 @@
+"""Fitting a cell to tuning curves: escape-rate readout, count law, gradients, correction to the spiking cell."""
+
+from ketune.fitting._effort import EFFORTS, Effort, effort_named
+from ketune.fitting._fit import KEPT_WITHIN, Fit, Fitter, KeptSet
+from ketune.fitting._parameters import NAMES, PARAMETERS, FitParameter, drive_at, synapse_overrides
+from ketune.fitting._readout import Hazard
+from ketune.fitting._spiking import SpikeCounts, simulate_counts
+
+__all__ = [
+    "EFFORTS",
+    "KEPT_WITHIN",
+    "NAMES",
+    "PARAMETERS",
+    "Effort",
+    "Fit",
+    "FitParameter",
+    "Fitter",
+    "Hazard",
+    "KeptSet",
+    "SpikeCounts",
+    "drive_at",
+    "effort_named",
+    "simulate_counts",
+    "synapse_overrides",
+]

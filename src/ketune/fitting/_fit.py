@@ -1,0 +1,449 @@
+"""Fit a cell to the spike counts of one recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ketune.afferents import Drive, Grating, SynapseLayout, place_synapses, stratified_gain
+from ketune.cell import Cell
+from ketune.engines.jax_engine import JaxEngine
+from ketune.fitting._calibrate import Calibration, calibrate
+from ketune.fitting._counts import mixture_likelihood
+from ketune.fitting._effort import Effort
+from ketune.fitting._ensemble import expected_counts
+from ketune.fitting._optimise import Ascent, ascend
+from ketune.fitting._parameters import (
+    NAMES,
+    PARAMETERS,
+    coordinates_of,
+    drive_at,
+    normalised,
+    synapse_overrides,
+    values_of,
+)
+from ketune.fitting._readout import silent_cell
+from ketune.fitting._silent import SilentTwin
+from ketune.fitting._spiking import SpikeCounts, simulate_counts
+from ketune.fitting._surrogate import Correction, Surrogate
+from ketune.progress import NullProgress, Progress
+
+# Where random parameter sets are drawn: the part of the bounds in which the default cell works (docs/working-range.md).
+_STARTING_BOX = {
+    "peak_rate_hz": (0.4, 6.0),
+    "background_rate_hz": (0.05, 0.8),
+    "spread_basal_deg": (6.0, 40.0),
+    "spread_apical_deg": (6.0, 40.0),
+    "ampa_nS": (0.2, 1.2),
+    "nmda_nS": (0.2, 1.2),
+    "pv_nS": (0.4, 3.0),
+    "sst_nS": (0.4, 3.0),
+    "gain_sd": (0.1, 0.6),
+}
+# Half the 95 % quantile of chi-squared with 11 degrees of freedom: sets within it cannot be told from the best.
+KEPT_WITHIN = 9.8
+# A combination of parameters whose log is not known to a factor of two is called undetermined.
+_UNDETERMINED_LOG_SD = np.log(2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class KeptSet:
+    """A parameter set that the data cannot tell from the best."""
+
+    values: dict[str, float]
+    log_likelihood_difference: float
+    placement_seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted cell.
+
+    Attributes
+    ----------
+    values, standard_error
+        Best parameters, and standard errors from the curvature of the likelihood: lower bounds, since they ignore
+        which synapses and events were drawn.
+    determined
+        Whether a parameter's standard error stays below a factor of two (or 30 degrees).
+    undetermined
+        Combinations of parameters that the data leave open, each with the standard deviation of its logarithm.
+    status
+        ``"converged"``, or ``"stopped"`` when the last round still gained more than the tolerance.
+    kept
+        Parameter sets within :data:`KEPT_WITHIN` of the best of their placement; the first is the best.
+    expected
+        Corrected expected counts at the best set, ``(orientations, trials)``, and their ``dispersion``.
+    """
+
+    values: dict[str, float]
+    standard_error: dict[str, float]
+    determined: dict[str, bool]
+    undetermined: tuple[tuple[str, float], ...]
+    status: str
+    log_likelihood: float
+    bias_correction: float
+    kept: tuple[KeptSet, ...]
+    calibration: Calibration
+    correction: Correction
+    expected: np.ndarray
+    history: tuple[tuple[str, float], ...]
+    gradient_disagreement: float
+
+    @property
+    def fitted_mean(self) -> np.ndarray:
+        """Mean count of each orientation under the fitted law."""
+        return (self.correction.ratio[:, None] * self.expected).mean(axis=1)
+
+    @property
+    def fitted_fano(self) -> np.ndarray:
+        """Fano factor of each orientation under the fitted law."""
+        mean = self.fitted_mean
+        spread = np.var(self.correction.ratio[:, None] * self.expected, axis=1)
+        return self.correction.dispersion + spread / np.maximum(mean, 1e-9)
+
+
+class Fitter:
+    """The stages of a fit, sharing compiled engines.
+
+    Parameters
+    ----------
+    cell
+        Spiking cell at rest.
+    orientation_deg, counts
+        Recorded conditions (``nan`` for a blank) and the spikes of each one's trials.
+    window_ms
+        Counting window.
+    drive
+        Afferent parameters that are not fitted.
+    effort, seed
+        How much work, and the seed of everything random.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        orientation_deg: Sequence[float],
+        counts: Sequence[np.ndarray],
+        *,
+        window_ms: float,
+        drive: Drive | None = None,
+        effort: Effort | None = None,
+        seed: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        self.cell, self.window_ms, self.seed = cell, window_ms, seed
+        self.drive, self.effort = drive or Drive(), effort or Effort()
+        self.orientation_deg = tuple(float(o) for o in orientation_deg)
+        self.counts = tuple(np.asarray(c) for c in counts)
+        self.progress = progress or NullProgress()
+        self._short = Grating(
+            self.orientation_deg, window_ms=min(window_ms, self.effort.window_ms), warm_up_ms=100.0
+        )
+        self._full = Grating(self.orientation_deg, window_ms=window_ms)
+        self._scale = window_ms / self._short.window_ms
+        self.spiking = JaxEngine(cell, dt_ms=self.effort.spiking_dt_ms)
+        self._silent = JaxEngine(silent_cell(cell), dt_ms=self.effort.silent_dt_ms)
+        self._twin = SilentTwin(
+            cell, self.drive, warm_up_ms=self._short.warm_up_ms, dt_ms=self.effort.silent_dt_ms
+        )
+        self._layouts: dict[int, SynapseLayout] = {}
+        self._history: list[tuple[str, float]] = []
+
+    def layout(self, placement_seed: int) -> SynapseLayout:
+        """The synapses of one placement."""
+        if placement_seed not in self._layouts:
+            self._layouts[placement_seed] = place_synapses(self.cell, seed=placement_seed)
+        return self._layouts[placement_seed]
+
+    def random_sets(self, n: int) -> list[dict[str, float]]:
+        """Parameter sets drawn from the working range, both trees near the recorded preferred orientation."""
+        rng = np.random.default_rng([self.seed, 1])
+        mean = np.array([c.mean() for c in self.counts])
+        shown = np.isfinite(self.orientation_deg)
+        angle = np.deg2rad(np.asarray(self.orientation_deg)[shown])
+        preferred = np.rad2deg(np.angle(np.sum((mean[shown] - mean[shown].min()) * np.exp(2j * angle)))) / 2
+        sets = []
+        for _ in range(n):
+            values = {name: float(np.exp(rng.uniform(*np.log(box)))) for name, box in _STARTING_BOX.items()}
+            values["preferred_basal_deg"] = preferred + 10.0 * rng.standard_normal()
+            values["preferred_apical_deg"] = preferred + 20.0 * rng.standard_normal()
+            sets.append({name: values[name] for name in NAMES})
+        return sets
+
+    def run(self) -> Fit:
+        """All stages."""
+        calibration = self._calibrate()
+        starts = self._screen(calibration)
+        ascents = self._ascend_from(starts, calibration)
+        best = max(ascents, key=lambda a: a.log_likelihood)
+        surrogate = self._surrogate(0, calibration)
+        ascent, correction, status = self._correct(best, surrogate)
+        kept = self._keep(ascent, calibration, correction)
+        error, determined, undetermined = _uncertainty(ascent)
+        return Fit(
+            values=normalised(values_of(ascent.coordinates)),
+            standard_error=error,
+            determined=determined,
+            undetermined=undetermined,
+            status=status,
+            log_likelihood=ascent.log_likelihood,
+            bias_correction=surrogate.evaluate(
+                ascent.coordinates, correction, information=False
+            ).bias_correction,
+            kept=kept,
+            calibration=calibration,
+            correction=correction,
+            expected=surrogate.expected(ascent.coordinates),
+            history=tuple(self._history),
+            gradient_disagreement=max(a.disagreement for a in ascents),
+        )
+
+    def _calibrate(self) -> Calibration:
+        n, trials = self.effort.calibration_sets, 2
+        seconds = n * len(self.orientation_deg[::2]) * trials * 0.65 * 2
+        with self.progress.task("calibrating the escape rate on spikes", seconds) as task:
+            return calibrate(
+                self.cell,
+                self.layout(self.seed),
+                self.drive,
+                self.random_sets(n),
+                orientation_deg=self.orientation_deg[::2],
+                seed=self.seed + 1000,
+                spiking_dt_ms=self.effort.spiking_dt_ms,
+                silent_dt_ms=self.effort.silent_dt_ms,
+                trials=trials,
+                on_advance=task.advance,
+            )
+
+    def _likelihood_of_sets(self, sets, layouts, calibration, correction, trials, task) -> np.ndarray:
+        expected = self._scale * expected_counts(
+            self._silent,
+            layouts,
+            self._short,
+            self.drive,
+            sets,
+            calibration.hazard,
+            trials=trials,
+            seed=self.seed,
+            gain=stratified_gain(trials),
+            on_advance=task.advance,
+        )
+        return np.array(
+            [
+                sum(
+                    mixture_likelihood(
+                        observed, correction.ratio[k] * e[k], float(correction.dispersion[k])
+                    ).log_likelihood
+                    for k, observed in enumerate(self.counts)
+                )
+                for e in expected
+            ]
+        )
+
+    def _screen(self, calibration: Calibration) -> list[dict[str, float]]:
+        sets, trials = self.random_sets(self.effort.screening_sets), 3
+        seconds = len(sets) * len(self.orientation_deg) * trials * self._short.duration_ms * 1e-3
+        broad = Correction.none(len(self.counts), max(calibration.dispersion, 2.0))
+        with self.progress.task("screening starting points", seconds) as task:
+            value = self._likelihood_of_sets(
+                sets, [self.layout(self.seed)] * len(sets), calibration, broad, trials, task
+            )
+        order = np.argsort(-value)
+        self._history.append(("screening", float(value[order[0]])))
+        return [sets[i] for i in order[: self.effort.starts]]
+
+    def _surrogate(self, placement: int, calibration: Calibration) -> Surrogate:
+        return Surrogate(
+            self._twin,
+            self.layout(self.seed + placement),
+            self.drive,
+            self._short,
+            self.counts,
+            window_ms=self.window_ms,
+            hazard=calibration.hazard,
+            trials=self.effort.trials,
+            seed=self.seed,
+        )
+
+    def _climb(self, surrogate, start, correction, iterations, stage, task, information=None) -> Ascent:
+        ascent = ascend(
+            lambda u, *, information: surrogate.evaluate(u, correction, information=information),
+            start,
+            iterations=iterations,
+            information=information,
+            on_iteration=lambda *_: task.advance(1),
+        )
+        self._history += [(stage, value) for value in ascent.history]
+        return ascent
+
+    def _ascend_from(self, starts, calibration: Calibration) -> list[Ascent]:
+        surrogate = self._surrogate(0, calibration)
+        correction = Correction.none(len(self.counts), calibration.dispersion)
+        with self.progress.task("climbing the likelihood", len(starts) * self.effort.iterations) as task:
+            return [
+                self._climb(
+                    surrogate, coordinates_of(s), correction, self.effort.iterations, f"start {i + 1}", task
+                )
+                for i, s in enumerate(starts)
+            ]
+
+    def simulate(
+        self, values: dict[str, float], *, trials: int, seed: int, placement_seed: int, stratified: bool, task
+    ) -> SpikeCounts:
+        """Spiking counts of the recorded orientations in the recording's window."""
+        return simulate_counts(
+            self.spiking,
+            self.layout(placement_seed),
+            self._full,
+            drive_at(values, self.drive),
+            synapse_overrides(values),
+            n_trials=trials,
+            seed=seed,
+            gain=stratified_gain(trials) if stratified else None,
+            on_advance=task.advance,
+        )
+
+    def _correct(self, best: Ascent, surrogate: Surrogate) -> tuple[Ascent, Correction, str]:
+        """Alternate between correcting the silent twin to the spiking cell and climbing (space mapping).
+
+        The event seed changes from round to round, so that the fit does not follow one draw's accidents.
+        """
+        trials, status = self.effort.round_trials, "stopped"
+        per_round = len(self.counts) * trials * self._full.duration_ms * 1e-3
+        correction = None
+        with self.progress.task("matching the spiking cell", self.effort.rounds * per_round) as task:
+            for i in range(self.effort.rounds):
+                spiking = self.simulate(
+                    values_of(best.coordinates),
+                    trials=trials,
+                    seed=self.seed + 2000 + i,
+                    placement_seed=self.seed,
+                    stratified=True,
+                    task=task,
+                )
+                fresh = Correction.between(surrogate.expected(best.coordinates), spiking.counts)
+                if correction is None:
+                    correction = fresh
+                else:
+                    correction = Correction(
+                        np.sqrt(correction.ratio * fresh.ratio),
+                        0.5 * (correction.dispersion + fresh.dispersion),
+                    )
+                with self.progress.task(f"climbing, round {i + 1}", self.effort.round_iterations) as steps:
+                    best = self._climb(
+                        surrogate,
+                        best.coordinates,
+                        correction,
+                        self.effort.round_iterations,
+                        f"round {i + 1}",
+                        steps,
+                        information=None if i == 0 else best.information,
+                    )
+                status = best.status
+        return best, correction, status
+
+    def _keep(self, ascent: Ascent, calibration: Calibration, correction: Correction) -> tuple[KeptSet, ...]:
+        """Parameter sets that the data cannot tell from the best, over several placements.
+
+        Draws follow the curvature of the likelihood, stretched along the directions it leaves open; each is judged by
+        its own simulated likelihood against the best of its placement.
+        """
+        rng = np.random.default_rng([self.seed, 2])
+        kept = [KeptSet(normalised(values_of(ascent.coordinates)), 0.0, self.seed)]
+        trials = 2 * self.effort.trials
+        for placement in range(self.effort.placements):
+            centre, layout_seed = ascent.coordinates, self.seed + placement
+            if placement:
+                surrogate = self._surrogate(placement, calibration)
+                n = self.effort.round_iterations
+                with self.progress.task(f"refitting synapse placement {placement + 1}", n) as task:
+                    centre = self._climb(
+                        surrogate,
+                        centre,
+                        correction,
+                        n,
+                        f"placement {placement + 1}",
+                        task,
+                        ascent.information,
+                    ).coordinates
+            sets = [values_of(centre)] + [
+                values_of(centre + step) for step in _draws(ascent.information, self.effort.draws, rng)
+            ]
+            seconds = len(sets) * len(self.counts) * trials * self._short.duration_ms * 1e-3
+            with self.progress.task(f"other parameter sets, placement {placement + 1}", seconds) as task:
+                value = self._likelihood_of_sets(
+                    sets, [self.layout(layout_seed)] * len(sets), calibration, correction, trials, task
+                )
+            below = value - value.max()
+            first = 1 if placement == 0 else 0
+            kept += [
+                KeptSet(normalised(sets[i]), float(below[i]), layout_seed)
+                for i in range(first, len(sets))
+                if below[i] >= -KEPT_WITHIN
+            ]
+        return tuple(_most_different(kept, self.effort.kept))
+
+
+def _eigen(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and vectors of the information matrix with angles in units of 10 degrees."""
+    scale = np.where([p.scale == "orientation" for p in PARAMETERS], 10.0, 1.0)
+    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
+    return np.maximum(values, 1e-9), vectors * scale[:, None]
+
+
+def _draws(information: np.ndarray, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Steps with the covariance that the curvature implies, each direction limited to two units."""
+    values, vectors = _eigen(information)
+    spread = np.minimum(1.0 / np.sqrt(values), 1.0)
+    return [vectors @ (spread * rng.standard_normal(len(values))) for _ in range(n)]
+
+
+def _uncertainty(ascent: Ascent):
+    u = ascent.coordinates
+    values, vectors = _eigen(ascent.information)
+    # A direction that the data do not constrain at all still has the width of the bounds.
+    variance = np.minimum(1.0 / values, 25.0)
+    coordinate_sd = np.sqrt((vectors**2) @ variance)
+    slope = np.array([p.slope(x) for p, x in zip(PARAMETERS, u, strict=True)])
+    error = {p.name: float(abs(s) * sd) for p, s, sd in zip(PARAMETERS, slope, coordinate_sd, strict=True)}
+    fitted = values_of(u)
+    determined = {
+        p.name: bool(
+            error[p.name] < 30.0
+            if p.scale == "orientation"
+            else error[p.name] < _UNDETERMINED_LOG_SD * float(fitted[p.name])
+        )
+        for p in PARAMETERS
+    }
+    combinations = []
+    for value, vector in zip(values, vectors.T, strict=True):
+        log_change = vector * np.array(
+            [1 / 10.0 if p.scale == "orientation" else s / float(fitted[p.name])
+             for p, s in zip(PARAMETERS, slope, strict=True)]
+        )  # fmt: skip
+        size = float(np.linalg.norm(log_change) / np.sqrt(max(value, 1 / 25.0)))
+        if size > _UNDETERMINED_LOG_SD:
+            main = np.argsort(-np.abs(log_change))[:3]
+            words = " with ".join(f"{NAMES[i]} {'up' if log_change[i] > 0 else 'down'}" for i in main)
+            combinations.append((words, size))
+    return error, determined, tuple(combinations)
+
+
+def _most_different(kept: list[KeptSet], n: int) -> list[KeptSet]:
+    """The best set and those that lie furthest from the ones already chosen, in coordinates."""
+    if len(kept) <= n:
+        return kept
+    scale = np.where([p.scale == "orientation" for p in PARAMETERS], 20.0, 1.0)
+    at = np.array([coordinates_of(k.values) for k in kept]) / scale
+    angle = np.array([p.scale == "orientation" for p in PARAMETERS])
+    chosen = [0]
+    while len(chosen) < n:
+        apart = at[:, None] - at[chosen]
+        apart[..., angle] = (apart[..., angle] * 20.0 + 90.0) % 180.0 / 20.0 - 4.5
+        distance = np.linalg.norm(apart, axis=-1).min(axis=1)
+        distance[chosen] = -1
+        chosen.append(int(np.argmax(distance)))
+    return [replace(kept[i]) for i in chosen]
