@@ -80,17 +80,19 @@ class JaxEngine:
         derivative: Derivative = "analytic",
     ) -> None:
         self.twin = Twin(cell, dt_ms=dt_ms, dtype=dtype, derivative=derivative)
-        self._advance = jax.jit(self._advance_chunk, static_argnames=("recorded",))
+        self._advance = jax.jit(self._advance_chunk, static_argnames=("n_steps", "recorded"))
         self._start = jax.jit(self.twin.initial, static_argnames=("n_lanes",))
 
-    def _advance_chunk(self, v, states, parameters: Parameters, compartment, weight, injected, *, recorded):
+    def _advance_chunk(
+        self, v, states, parameters: Parameters, compartment, weight, injected, *, n_steps, recorded
+    ):
         def body(carry, inputs):
             v, states = carry
             comp, w, current = inputs
             v, states = self.twin.step(v, states, parameters, comp, w, current)
             return (v, states), v[jnp.asarray(recorded)]
 
-        return jax.lax.scan(body, (v, states), (compartment, weight, injected))
+        return jax.lax.scan(body, (v, states), (compartment, weight, injected), length=n_steps)
 
     def run(
         self,
@@ -163,7 +165,12 @@ class JaxEngine:
         for start in range(0, events.n_steps, _CHUNK_STEPS):
             stop = min(start + _CHUNK_STEPS, events.n_steps)
             (v, states), trace = self._advance(
-                v, states, parameters, *_chunk(slots, injected, start, stop, twin), recorded=rows
+                v,
+                states,
+                parameters,
+                *_chunk(slots, injected, start, stop, twin),
+                n_steps=stop - start,
+                recorded=rows,
             )
             trace = np.asarray(trace)
             now = trace[:, 0] >= SPIKE_THRESHOLD_mV

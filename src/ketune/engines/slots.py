@@ -30,14 +30,6 @@ class Slots:
     weight: dict[str, np.ndarray]
     event_at: dict[str, np.ndarray]
 
-    def lanes(self, part: slice) -> Slots:
-        """The slots of a range of lanes."""
-        return Slots(
-            {k: x[:, :, part] for k, x in self.compartment.items()},
-            {k: x[:, :, part] for k, x in self.weight.items()},
-            {},
-        )
-
 
 def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int] | None = None) -> Slots:
     """Events as slots.

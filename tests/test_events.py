@@ -1,0 +1,100 @@
+"""Events: order, choice of lanes, stacking."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ketune.events import Events
+
+
+@st.composite
+def event_sets(draw, n_lanes=None, n_steps=20):
+    lanes = n_lanes or draw(st.integers(1, 5))
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.integers(0, n_steps - 1),
+                st.integers(0, lanes - 1),
+                st.integers(0, 9),
+                st.integers(0, 1),
+                st.floats(0, 2),
+            ),
+            max_size=40,
+        )
+    )
+    step, lane, compartment, port, weight = np.array(rows, float).reshape(-1, 5).T
+    return Events.from_arrays(
+        n_lanes=lanes, n_steps=n_steps, dt_ms=0.1, port_names=("a", "b"),
+        step=step, lane=lane, compartment=compartment, port=port, weight=weight,
+    )  # fmt: skip
+
+
+def rows_of(events, lane=None):
+    """Events as a sorted list of tuples, of one lane (without its number) or of all."""
+    columns = [events.step, events.compartment, events.port, events.weight]
+    keep = slice(None) if lane is None else events.lane == lane
+    if lane is None:
+        columns.append(events.lane)
+    return sorted(zip(*(c[keep].tolist() for c in columns), strict=True))
+
+
+@given(event_sets())
+def test_events_are_ordered_by_step_then_lane(events):
+    key = events.step.astype(int) * events.n_lanes + events.lane
+    assert np.all(np.diff(key) >= 0)
+
+
+@given(event_sets(n_lanes=4), st.permutations(range(4)), st.integers(1, 4))
+def test_selected_lanes_carry_their_own_events_in_the_order_given(events, order, n):
+    chosen = events.select(order[:n])
+    assert chosen.n_lanes == n
+    assert (chosen.n_steps, chosen.dt_ms, chosen.port_names) == (
+        events.n_steps,
+        events.dt_ms,
+        events.port_names,
+    )
+    for new, old in enumerate(order[:n]):
+        assert rows_of(chosen, new) == rows_of(events, old)
+    assert len(chosen.step) == sum(np.sum(events.lane == lane) for lane in order[:n])
+
+
+@settings(max_examples=50)
+@given(event_sets(), event_sets())
+def test_stacked_lanes_are_found_again(first, second):
+    both = Events.stack([first, second])
+    assert both.n_lanes == first.n_lanes + second.n_lanes
+    assert rows_of(both.select(range(first.n_lanes))) == rows_of(first)
+    assert rows_of(both.select(range(first.n_lanes, both.n_lanes))) == rows_of(second)
+
+
+def test_only_events_on_the_same_steps_can_be_stacked():
+    some = Events.none(n_lanes=1, n_steps=5, dt_ms=0.1)
+    with pytest.raises(ValueError, match="differ in their steps"):
+        Events.stack([some, Events.none(n_lanes=1, n_steps=6, dt_ms=0.1)])
+
+
+def one(**changes):
+    values = {"step": [3], "lane": [0], "compartment": [1], "port": [0]} | changes
+    return Events.from_arrays(n_lanes=1, n_steps=5, dt_ms=0.1, port_names=("a",), **values)
+
+
+def test_a_weight_left_out_is_one():
+    assert one().weight.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("step", [-1, 5])
+def test_an_event_outside_the_time_is_refused(step):
+    with pytest.raises(ValueError, match="outside the simulated time"):
+        one(step=[step])
+
+
+def test_arrays_of_different_length_are_refused():
+    with pytest.raises(ValueError, match="differ in shape"):
+        Events(1, 5, 0.1, ("a",), *(np.zeros(2, int),) * 4, np.ones(3))
+
+
+def test_no_events():
+    none = Events.none(n_lanes=3, n_steps=7, dt_ms=0.1, port_names=("a",))
+    assert none.step.size == 0
+    assert none.select([2]).n_lanes == 1
