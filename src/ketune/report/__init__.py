@@ -1,0 +1,62 @@
+"""The report: one HTML file on one or several fits and on the drugs applied to them, and the same in ten lines.
+
+Importing this package is light; figures and templates are loaded when a report is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["readme_figure", "summary_lines", "write"]
+
+
+def write(directories: Sequence[Path], output: Path) -> Path:
+    """Write a report that needs no other file and no network.
+
+    Parameters
+    ----------
+    directories: fits, each with `fit.json` and any number of `apply-*.json`, in the order of the report
+    output: the HTML file; its directory exists
+
+    Returns
+    -------
+    `output`
+
+    Raises
+    ------
+    InputError: no directory given; a file is missing or damaged; `output` cannot be written
+    """
+    from ketune.report._page import write_page
+
+    return write_page(directories, Path(output))
+
+
+def summary_lines(directories: Sequence[Path]) -> list[str]:
+    """The verdicts as about ten plain lines for a terminal.
+
+    Parameters and errors as in `write`.
+    """
+    from ketune.report._results import load
+    from ketune.report._verdict import summary_lines as lines
+
+    return lines(load(directories))
+
+
+def readme_figure(directory: Path, path: Path) -> Path:
+    """Draw one fit with its first applied drug as one compact PNG.
+
+    It shows tuning and Fano factor before and during, and the neuron coloured by block.
+
+    Parameters
+    ----------
+    directory: a fit with a drug applied to it
+    path: the PNG, 1800 pixels wide (900 on a page, twice that for dense displays)
+
+    Raises
+    ------
+    InputError: a file is missing or damaged; no drug with a picture of the neuron was applied
+    """
+    from ketune.report._readme import draw
+
+    return draw(Path(directory), Path(path))

@@ -1,0 +1,188 @@
+"""The page itself: what goes into the template, and the file on disk."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import ketune
+from ketune.errors import InputError
+from ketune.report import _drug_figures, _fit_figures, _neuron_figures, _tables, _verdict
+from ketune.report import _words as w
+from ketune.report._results import Application, Change, Fit, Result, load
+from ketune.report._style import style
+from ketune.storage import write_text
+
+
+@dataclass
+class DrugModel:
+    """Numbers of a drug that several applications may share, shown once."""
+
+    title: str
+    rows: list[tuple[str, str, str, str, str]]
+    cautions: list[str]
+    used_by: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Counter:
+    """Numbers the figures of the page."""
+
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def next(self) -> int:
+        return next(self.numbers)
+
+
+def write_page(directories: Sequence[Path], output: Path) -> Path:
+    """See `ketune.report.write`."""
+    page = render(load(directories))
+    try:
+        write_text(output, page)
+    except OSError as error:
+        raise InputError(
+            f"{output}: cannot be written ({error.strerror or error}); give another file"
+        ) from None
+    return output
+
+
+def render(results: Sequence[Result]) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("ketune.report"), autoescape=True, undefined=StrictUndefined
+    )
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.globals.update(w=w, figure_number=_Counter().next)
+    models: dict[str, DrugModel] = {}
+    with style():
+        sections = [_section(i, result, models) for i, result in enumerate(results)]
+    return environment.get_template("report.html.j2").render(
+        sections=sections,
+        overview=[
+            _overview(section["id"], result) for section, result in zip(sections, results, strict=True)
+        ],
+        drug_models=list(models.values()),
+        any_drug=bool(models),
+        version=ketune.__version__,
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _section(index: int, result: Result, models: dict[str, DrugModel]) -> dict[str, Any]:
+    fit = result.fit
+    identifier = f"fit-{index + 1}"
+    applications = [
+        _application(f"{identifier}-drug-{i + 1}", a, fit, models) for i, a in enumerate(result.applications)
+    ]
+    return {
+        "id": identifier,
+        "name": fit.recording.name,
+        "directory": str(result.directory),
+        "usable": fit.usable,
+        "verdict": _verdict.verdict(result),
+        "recording": fit.recording,
+        "pictures": [_fit_figures.tuning_picture(fit), _fit_figures.fano_picture(fit)],
+        "scores": _verdict.scores(fit.check) if fit.check else [],
+        "fit": fit,
+        "by_orientation": _tables.by_orientation(fit),
+        "indices": _tables.index_rows(
+            {"recorded": fit.summary.recorded, "model, spiking": fit.summary.spiking}
+        )
+        if fit.summary
+        else [],
+        "applications": applications,
+        "traces": None if any(a["traces"] for a in applications) else _fit_figures.traces_picture(fit.traces),
+        "parameters": [_tables.parameter(name, p, fit) for name, p in fit.parameters.items()],
+        "open": [_tables.open_direction(d.combination, d.sd_log) for d in fit.undetermined],
+        "readout": _tables.readout(fit),
+        "replays": _tables.replays(result),
+        "settings": _tables.flat(fit.settings),
+        "provenance": _tables.provenance(result),
+    }
+
+
+def _application(identifier: str, a: Application, fit: Fit, models: dict[str, DrugModel]) -> dict[str, Any]:
+    traces = [*([] if any(t.condition == "before" for t in a.traces) else fit.traces), *a.traces]
+    reported, references = _tables.reported_rows(a)
+    _remember(a, fit.recording.name, models)
+    return {
+        "id": identifier,
+        "title": a.title[:1].upper() + a.title[1:],
+        "route": a.route,
+        "main": a.main_condition,
+        "summary": a.summary,
+        "pictures": [_drug_figures.tuning_picture(a, fit.recording.window_s), _drug_figures.fano_picture(a)],
+        "spread": [p for p in (_drug_figures.changes_picture(a), _drug_figures.kept_picture(a)) if p],
+        "neuron": _neuron_figures.neuron_pictures(a),
+        "maps": _drug_figures.map_pictures(a),
+        "traces": _fit_figures.traces_picture(traces) if a.traces else None,
+        "columns": [_tables.column(c) for c in a.conditions],
+        "tuning_rows": _tables.tuning_rows(a.conditions),
+        "effect_rows": _tables.effect_rows(a),
+        "reported": reported,
+        "references": references,
+        "exposure": a.exposure,
+        "cautions": len(a.cautions),
+        "lacking": [_tables.TARGETS.get(word, word) for word in a.lacking],
+    }
+
+
+# --- overview ---------------------------------------------------------------------------------------------------------
+
+
+def _overview(identifier: str, result: Result) -> dict[str, Any]:
+    fit, check = result.fit, result.fit.check
+    drugs = []
+    for a in result.applications:
+        named = {c.quantity: c for c in a.changes}
+        drugs.append(
+            {
+                "title": f"{a.title}, at {a.main_condition}",
+                "selectivity": _brief(named.get("gosi") or named.get("osi_fit")),
+                "fano": _brief(named.get("fano")),
+                "shift": _brief(named.get("preferred_deg")),
+            }
+        )
+    scores = [score.value for score in _verdict.scores(check)] if check else ["not checked"] * 3
+    return {
+        "id": identifier,
+        "name": fit.recording.name,
+        "usable": fit.usable,
+        "status": fit.status.replace("_", " "),
+        "scores": scores,
+        "drugs": drugs,
+    }
+
+
+def _brief(change: Change | None) -> str:
+    if change is None or change.best is None:
+        return w.NOT_AVAILABLE
+    if not change.determined:
+        return f"not determined ({w.change_range(change)})"
+    return f"{w.change_size(change)} ({w.change_range(change)})"
+
+
+def _remember(a: Application, name: str, models: dict[str, DrugModel]) -> None:
+    numbers = a.exposure.parameters
+    key = json.dumps([a.drug, a.cautions, {k: v.model_dump() for k, v in numbers.items()}], sort_keys=True)
+    model = models.setdefault(
+        key,
+        DrugModel(
+            title=a.drug,
+            rows=[
+                (k, w.number(v.value, 3, v.unit), w.span(v.low, v.high, 3, v.unit), v.confidence, v.source)
+                for k, v in numbers.items()
+            ],
+            cautions=a.cautions,
+        ),
+    )
+    used = f"{name} ({a.title})"
+    if used not in model.used_by:
+        model.used_by.append(used)

@@ -1,0 +1,112 @@
+"""How every figure looks, and its way into the page: colours, sizes, and a picture with the words that stand for it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+INK = "#1b1f24"
+MUTED = "#6b7280"
+FAINT = "#d5d9e0"
+
+# Okabe and Ito 2008: told apart with every common form of colour blindness. Markers and line styles differ as well.
+RECORDED = INK
+HELD_OUT = "#8a8f98"
+PREDICTED = "#0072B2"
+SPIKING = "#D55E00"
+BEFORE = "#0072B2"
+DURING = "#D55E00"
+OTHERS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9")
+SOMA, DENDRITE = "#0072B2", "#E69F00"
+EXCITATORY, PV, SST = "#D55E00", "#0072B2", "#009E73"
+MAP = "cividis"
+BLOCK_MAP = LinearSegmentedColormap.from_list(
+    "block", matplotlib.colormaps["plasma"](np.linspace(0.0, 0.86, 128))
+)
+"""Perceptually even and safe for colour-blind readers; without plasma's yellow, which is lost on white paper."""
+
+PANEL = (4.7, 3.3)
+"""Width and height of a panel in inches: as wide as a phone, two abreast on a desk."""
+
+RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5.0,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ketune",
+    # Names of recordings and conditions are the user's: a dollar sign in one is a dollar sign.
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure for the page: its data, what it shows in words (alt) and its caption."""
+
+    uri: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+    wide: bool = False
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw within this block."""
+    with matplotlib.rc_context(RC), warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn with boxes; that is no news for the user.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def figure(width: float = PANEL[0], height: float = PANEL[1]) -> Figure:
+    """An empty figure, sizes in inches. Nothing of pyplot's global state is touched."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def picture(fig: Figure, *, alt: str, caption: str, wide: bool = False) -> Picture:
+    """The figure as scalable graphics within an address, so that the page needs no other file."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
+    uri = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    width, height = (round(96 * inches) for inches in fig.get_size_inches())
+    return Picture(uri, alt, caption, width, height, wide)
+
+
+def legend_above(axes: Axes, **options: Any) -> None:
+    """A legend over the axes, where it hides no data."""
+    n = len(axes.get_legend_handles_labels()[1])
+    if n:
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=min(n, options.pop("ncols", 2)), borderaxespad=0.2,
+            handlelength=1.8, columnspacing=1.2, **options,
+        )  # fmt: skip

@@ -1,0 +1,363 @@
+"""The tables of the report: rows of text, ready for the template."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ketune.evidence import EffectTable, ReportedEffect, reported_effects
+from ketune.report import _verdict
+from ketune.report import _words as w
+from ketune.report._results import (
+    Application,
+    Change,
+    Condition,
+    Fit,
+    Indices,
+    Number,
+    ParameterPart,
+    Result,
+    evoked,
+    mean,
+)
+
+_REPORTED = ("K1", "K2", "K3", "K4")
+_REGIONS = {"soma": "soma", "basal": "basal dendrites", "apical": "apical dendrites"}
+_EFFECTS: tuple[tuple[str, str, str, bool], ...] = (
+    # key, what the reader calls it, unit, shown as a percentage
+    ("hcn_block", "HCN1 conductance lost", "", True),
+    ("hcn_shift_mV", "HCN1 activation shifted by", "mV", False),
+    ("nav_block", "Na current blocked", "", True),
+    ("kv_block", "delayed-rectifier K current blocked", "", True),
+    ("kv_shift_mV", "its activation shifted by", "mV", False),
+    ("cal_block", "L-type Ca current blocked", "", True),
+    ("tonic_gaba_gain", "tonic GABA-A conductance, of control", "", True),
+    ("pv_drive", "drive of PV interneurons, of control", "", True),
+    ("sst_drive", "drive of SST interneurons, of control", "", True),
+)
+TARGETS = {
+    "hcn1": "HCN1 channels",
+    "nav": "voltage-gated Na channels",
+    "kv": "delayed-rectifier K channels",
+    "cal": "L-type Ca channels",
+    "gabatonic": "tonic GABA-A receptors",
+    "nmda": "NMDA receptors",
+}
+_NO_BLANK = "no blank condition"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: a heading and a cell for every column."""
+
+    name: str
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One fitted parameter, with places on its range in per cent for drawing."""
+
+    name: str
+    meaning: str
+    value: str
+    bounds: str
+    kept: str
+    flags: list[str]
+    at: Number
+    ticks: list[float]
+    logarithmic: bool
+
+
+@dataclass(frozen=True)
+class ReportedRow:
+    """A change in the model beside the reported direction."""
+
+    quantity: str
+    model: str
+    spread: str
+    reported: str
+    size: str
+    agreement: str
+    mark: str
+    source: str
+
+
+# --- the fit ----------------------------------------------------------------------------------------------------------
+
+
+def by_orientation(fit: Fit) -> list[Row]:
+    """Every number of the two figures of the fit."""
+    t, c = fit.tuning, fit.check
+    rows = []
+    for i, theta in enumerate(t.orientation_deg):
+        cells = [w.with_error(t.recorded_mean[i], t.recorded_sem[i]), w.number(t.fitted_mean[i])]
+        fano = [w.with_error(t.recorded_fano[i], t.recorded_fano_se[i])]
+        if c is not None:
+            j = next((k for k, other in enumerate(c.orientation_deg) if other == theta), None)
+            if j is None:
+                cells += [w.NOT_AVAILABLE] * 2
+                fano += [w.NOT_AVAILABLE] * 2
+            else:
+                cells += [
+                    w.with_error(c.test_mean[j], c.test_sem[j]),
+                    w.with_error(c.spiking_mean[j], c.spiking_sem[j]),
+                ]
+                fano += [
+                    w.with_error(c.test_fano[j], c.test_fano_se[j]),
+                    w.with_error(c.spiking_fano[j], c.spiking_fano_se[j]),
+                ]
+        rows.append(Row("blank" if theta is None else w.exact(theta, "deg"), cells + fano))
+    return rows
+
+
+def index_rows(columns: dict[str, Indices]) -> list[Row]:
+    def cells(name: str, unit: str = "", reason: str = "") -> list[str]:
+        return [w.number(getattr(c, name), unit=unit, reason=reason) for c in columns.values()]
+
+    return [
+        Row("preferred orientation", cells("preferred_deg", "deg")),
+        Row("OSI, fitted curve", cells("osi_fit")),
+        Row("OSI, raw points", cells("osi_points")),
+        Row("gOSI", cells("gosi")),
+        Row("half width at half height", cells("hwhm_deg", "deg")),
+        Row("rate at the preferred orientation", cells("peak_rate_hz", "Hz")),
+        Row("rate at the orthogonal orientation", cells("orthogonal_rate_hz", "Hz")),
+        Row("spontaneous rate", cells("spontaneous_rate_hz", "Hz", _NO_BLANK)),
+    ]
+
+
+def parameter(name: str, p: ParameterPart, fit: Fit) -> ParameterRow:
+    kept = [k.values[name] for k in fit.kept_sets if k.values.get(name) is not None]
+    logarithmic = p.low is not None and p.high is not None and p.low > 0 and p.high / p.low > 10
+    flags = (["at its bound"] if p.at_bound else []) + (
+        [] if p.determined else ["not determined by these data"]
+    )
+    return ParameterRow(
+        name=name,
+        meaning=p.meaning,
+        value=w.with_error(p.value, p.se, p.unit),
+        bounds="any" if p.circular else f"{w.exact(p.low)} to {w.exact(p.high, p.unit)}",
+        kept=w.kept_span(p, kept) + ("°" if p.unit == "deg" and kept else ""),
+        flags=flags,
+        at=_position(p.value, p, logarithmic),
+        ticks=[x for value in kept if (x := _position(value, p, logarithmic)) is not None],
+        logarithmic=logarithmic,
+    )
+
+
+def _position(value: Number, p: ParameterPart, logarithmic: bool) -> Number:
+    if value is None or p.low is None or p.high is None or p.high <= p.low:
+        return None
+    scale: Callable[[float], float] = math.log if logarithmic else float
+    inside = min(max(value, p.low), p.high)
+    return round(100 * (scale(inside) - scale(p.low)) / (scale(p.high) - scale(p.low)), 1)
+
+
+def open_direction(combination: str, sd_log: Number) -> str:
+    if sd_log is None:
+        return combination
+    factor = math.exp(min(sd_log, 50.0))
+    size = "more than a thousand-fold" if factor > 1000 else f"a factor of {w.number(factor, 2)}"
+    return f"{combination}: uncertain by {size} (one standard deviation)"
+
+
+def readout(fit: Fit) -> str:
+    r = fit.readout
+    parts = []
+    if r.correlation is not None:
+        parts.append(f"correlation with the spike counts of the spiking neuron {w.number(r.correlation)}")
+    if isinstance(r.dispersion, int | float):
+        parts.append(f"dispersion of the counts given the input {w.number(r.dispersion)}")
+    parts += [
+        f"{_unit_last(name)} {w.number(value)}" for name, value in r.hazard.items() if value is not None
+    ]
+    if r.dt_ms is not None:
+        parts.append(f"time step {w.number(r.dt_ms, unit='ms')}")
+    if r.spiking_dt_ms is not None:
+        parts.append(f"{w.number(r.spiking_dt_ms, unit='ms')} when spiking")
+    return "; ".join(parts)
+
+
+def _unit_last(name: str) -> str:
+    for ending, unit in (("_hz_per_mV", " (Hz/mV)"), ("_mV", " (mV)"), ("_ms", " (ms)")):
+        if name.endswith(ending):
+            return name.removesuffix(ending).replace("_", " ") + unit
+    return name.replace("_", " ")
+
+
+def replays(result: Result) -> list[Row]:
+    named = [("fit", result.fit.replay), *((a.title, a.replay) for a in result.applications)]
+    return [Row(name, [_verdict.replay_text(r) if r else "Not run."]) for name, r in named]
+
+
+# --- the drug ---------------------------------------------------------------------------------------------------------
+
+
+def column(condition: Condition) -> str:
+    if condition.time_min is None or str(round(condition.time_min)) in condition.label:
+        return condition.label
+    return f"{condition.label} ({w.number(condition.time_min, 2, 'min')})"
+
+
+def tuning_rows(conditions: Sequence[Condition]) -> list[Row]:
+    rows = index_rows({str(i): condition.summary for i, condition in enumerate(conditions)})
+    fano = [mean(evoked(c.tuning.orientation_deg, c.tuning.fano)) for c in conditions]
+    rows.append(Row("Fano factor, mean over orientations", [w.number(value) for value in fano]))
+    rows.append(Row("shift of the preferred orientation", [_shift(c) for c in conditions]))
+    return rows
+
+
+def _shift(condition: Condition) -> str:
+    shift = condition.shift
+    if shift is None or shift.deg is None:
+        return "reference" if condition.label == "before" else w.NOT_AVAILABLE
+    text = w.signed(shift.deg, "deg")
+    if shift.null_low is not None and shift.null_high is not None:
+        text += f" (chance: {w.signed(shift.null_low)} to {w.signed(shift.null_high, 'deg')}, {w.p_value(shift.p)})"
+    return text
+
+
+def effect_rows(a: Application) -> list[Row]:
+    rows = [
+        Row(
+            f"free {a.drug}, {where}",
+            [w.number(c.concentration_uM.get(region), 2, "uM") for c in a.conditions],
+        )
+        for region, where in _REGIONS.items()
+    ]
+    rows += [
+        Row(
+            f"NMDA conductance blocked, {where}",
+            [w.percent(c.effect_in(region, "nmda_block"), 3) for c in a.conditions],
+        )
+        for region, where in _REGIONS.items()
+    ]
+    for key, name, unit, as_percent in _EFFECTS:
+        values = [c.effect.get(key) for c in a.conditions]
+        if all(value is None for value in values):
+            continue
+        missing = " (this cell has none)" if any(key.startswith(f"{word}_") for word in a.lacking) else ""
+        rows.append(Row(name + missing, [_effect_cell(value, unit, as_percent) for value in values]))
+    return rows
+
+
+def _effect_cell(value: Number | dict[str, Number], unit: str, as_percent: bool) -> str:
+    known = [v for v in (value.values() if isinstance(value, dict) else [value]) if v is not None]
+    if not known:
+        return w.NOT_AVAILABLE
+    ends = [w.percent(v) if as_percent else w.number(v, 2, unit) for v in (min(known), max(known))]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def reported_rows(a: Application) -> tuple[list[ReportedRow], list[str]]:
+    """Changes beside the reported directions, and the sources in full, which the rows refer to by number.
+
+    For ketamine K1 to K4 come first, also where nothing was computed that they could be compared with.
+    """
+    table = reported_effects()
+    known = {effect.id: effect for effect in table.effect}
+    expected = _REPORTED if a.drug.lower() == "ketamine" else ()
+    of_changes = [change.reported_id or "" for change in a.changes]
+    references: list[str] = []
+    rows: list[ReportedRow] = []
+    for identifier in dict.fromkeys((*expected, *of_changes)):
+        effect = known.get(identifier)
+        changes = [change for change in a.changes if (change.reported_id or "") == identifier]
+        rows += [_reported_row(change, effect, table, references) for change in changes]
+        if effect is not None and not changes:
+            rows.append(_reported_row(None, effect, table, references))
+    return rows, references
+
+
+def _reported_row(
+    change: Change | None, effect: ReportedEffect | None, table: EffectTable, references: list[str]
+) -> ReportedRow:
+    if effect is not None:
+        reported = f"{effect.direction} ({effect.id})"
+        size = effect.size if effect.size_known else "no size retrieved"
+        source = _reference(table.citation(effect), effect.source, references)
+    else:
+        direction = "unknown" if change is None else change.reported
+        reported, size = direction, "no size retrieved"
+        source = change.source if change is not None and change.source else "no report found"
+    if change is None:
+        name = effect.quantity if effect else w.NOT_AVAILABLE
+        return ReportedRow(
+            name, *(["not computed"] * 2), reported, size, "no verdict: not computed", "open", source
+        )
+    if change.agrees_with_report is not None:
+        agreement, mark = (
+            ("same direction", "yes") if change.agrees_with_report else ("another direction", "no")
+        )
+    else:
+        nothing = change.reported == "unknown"
+        why = (
+            "nothing reported"
+            if nothing
+            else w.NOT_AVAILABLE
+            if change.best is None
+            else "not determined by these data"
+        )
+        agreement, mark = f"no verdict: {why}", "open"
+    return ReportedRow(
+        quantity=w.quantity(change.quantity),
+        model=w.change_size(change),
+        spread=w.change_range(change),
+        reported=reported,
+        size=size,
+        agreement=agreement,
+        mark=mark,
+        source=source,
+    )
+
+
+def _reference(citation: str, identifier: str, references: list[str]) -> str:
+    """Short name and number of a source, which is added to the list at its first use."""
+    if citation not in references:
+        references.append(citation)
+    return (
+        f"{re.sub(r'(?<=[a-z])(?=[0-9])', ' ', identifier).capitalize()} [{references.index(citation) + 1}]"
+    )
+
+
+# --- where it comes from ----------------------------------------------------------------------------------------------
+
+
+def provenance(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
+    parts = [("Fit", flat(result.fit.provenance))]
+    parts += [(f"Drug: {a.title}", flat(a.provenance)) for a in result.applications]
+    return [(title, rows) for title, rows in parts if rows]
+
+
+def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested values as lines: small groups of plain values on one line, the rest one line a value."""
+    rows: list[tuple[str, str]] = []
+    for key, value in document.items():
+        name = f"{prefix}{key.replace('_', ' ')}"
+        if isinstance(value, dict):
+            if value and all(not isinstance(v, dict | list) for v in value.values()):
+                rows.append(
+                    (name, ", ".join(f"{k.replace('_', ' ')} {_plain_value(v)}" for k, v in value.items()))
+                )
+            else:
+                rows += flat(value, f"{name}: ")
+        elif isinstance(value, list):
+            rows.append((name, ", ".join(_plain_value(v) for v in value) or "none"))
+        else:
+            rows.append((name, _plain_value(value)))
+    return rows
+
+
+def _plain_value(value: Any) -> str:
+    if value is None:
+        return w.NOT_AVAILABLE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return w.number(value, 6) if value != round(value) else f"{value:g}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

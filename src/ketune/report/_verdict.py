@@ -1,0 +1,276 @@
+"""The result in sentences: what was fitted, whether it may be used, what the drug did, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ketune.report import _words as w
+from ketune.report._results import Application, Change, Check, Fit, Number, Replay, Result
+
+Mark = Literal["yes", "no", "open", "plain"]
+
+CORRELATION = 0.95
+RMSE = 0.12
+FANO = 1.3
+"""What the spiking neuron has to reach on trials that were not fitted: correlation of the means at least, error in
+fractions of the recorded range at most, and median Fano ratio between 1/FANO and FANO."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One statement of the verdict: what it is about, the statement, and whether it is good, bad or open."""
+
+    about: str
+    text: str
+    mark: Mark = "plain"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of the check with spikes, against what is required of it."""
+
+    name: str
+    value: str
+    required: str
+    met: bool | None
+
+
+def scores(check: Check) -> list[Score]:
+    """The check with spikes as a table."""
+    r, e, f = check.correlation, check.rmse_fraction_of_range, check.fano_ratio_median
+    return [
+        Score(
+            "correlation of the mean counts",
+            w.with_error(r, check.correlation_se),
+            f"at least {CORRELATION:g}",
+            None if r is None else r >= CORRELATION,
+        ),
+        Score(
+            "root-mean-square error, of the recorded range",
+            w.with_error(_hundredfold(e), _hundredfold(check.rmse_se), "%"),
+            f"at most {100 * RMSE:.0f} %",
+            None if e is None else e <= RMSE,
+        ),
+        Score(
+            "median Fano ratio, model over recording",
+            w.with_error(f, check.fano_ratio_se),
+            f"{1 / FANO:.2f} to {FANO:.2f}",
+            None if f is None else 1 / FANO <= f <= FANO,
+        ),
+    ]
+
+
+def _hundredfold(fraction: Number) -> Number:
+    return None if fraction is None else 100 * fraction
+
+
+def verdict(result: Result) -> list[Sentence]:
+    """The verdict on one fit and on what was applied to it."""
+    fit = result.fit
+    sentences = [Sentence("Fitted", _fitted(fit)), _usable(fit)]
+    if not result.applications:
+        sentences.append(Sentence("Drug", "No drug was applied to this fit."))
+    for application in result.applications:
+        sentences.append(Sentence(_name(application), _drug(application, fit)))
+        sentences.append(_certainty(application))
+        sentences.append(_reports(application))
+    sentences.append(_replayed(result))
+    return sentences
+
+
+def _fitted(fit: Fit) -> str:
+    recording = fit.recording
+    evoked = [
+        n for theta, n in zip(recording.orientation_deg, recording.n_trials, strict=True) if theta is not None
+    ]
+    what = (
+        "Half of the trials were fitted, the other half kept for the check."
+        if recording.split == "half"
+        else "All trials were fitted, so none was kept for a check."
+    )
+    blank = "with" if recording.has_blank else "without"
+    return (
+        f"A model neuron with dendrites and synapses was fitted to the recording {recording.name}: "
+        f"{w.counted(len(evoked), 'orientation')}, {w.trials(evoked)} trials each, {blank} a blank condition, "
+        f"spikes counted in {w.number(recording.window_s, unit='s')}. {what}"
+        + (
+            " The orientations in degrees are assumed: the source does not state them."
+            if recording.assumed_degrees
+            else ""
+        )
+    )
+
+
+def _usable(fit: Fit) -> Sentence:
+    about = "May it be used?"
+    reason = f" ({fit.message.rstrip('.')})" if fit.message else ""
+    if fit.status == "out_of_reach":
+        return Sentence(
+            about, f"No. This recording is out of reach of this class of model neuron{reason}.", "no"
+        )
+    if fit.status != "converged":
+        return Sentence(about, f"No. The fit stopped before it converged{reason}.", "no")
+    if fit.check is None:
+        return Sentence(
+            about, "Not yet. The fit converged, but it was not checked with spiking simulations.", "open"
+        )
+    measured = [f"{score.name} {score.value}" for score in scores(fit.check)]
+    trials = f"{w.counted(fit.check.n_trials, 'fresh spiking trial')} per orientation"
+    which = "trials that it had not seen" if fit.recording.split == "half" else "the trials it was fitted to"
+    if fit.check.passed:
+        text = f"Yes. With {trials} the spiking neuron matches {which}: {'; '.join(measured)}."
+        if fit.recording.split != "half":
+            text += " That is no independent test."
+        return Sentence(about, text, "yes")
+    missed = [f"{s.name} {s.value}, required {s.required}" for s in scores(fit.check) if s.met is not True]
+    return Sentence(
+        about,
+        f"No. The fit converged, but with {trials} the spiking neuron misses {which}: {'; '.join(missed or measured)}.",
+        "no",
+    )
+
+
+def _name(application: Application) -> str:
+    return f"{application.drug.capitalize()} in the model"
+
+
+def _drug(application: Application, fit: Fit) -> str:
+    main, named = application.main, {change.quantity: change for change in application.changes}
+    block = main.effect.get("nmda_block")
+    at = "" if main.time_min is None else f" after {w.number(main.time_min, 2, 'min')}"
+    dose = ", ".join(part for part in (application.route, application.dose) if part)
+    text = f"{application.drug.capitalize()} ({dose}){at}" if dose else f"{application.drug.capitalize()}{at}"
+    if isinstance(block, dict) and (known := [v for v in block.values() if v is not None]):
+        low, high = 100 * min(known), 100 * max(known)
+        span = w.number(low, 3, "%") if high - low < 0.5 else w.span(low, high, 3, "%")
+        text += f" blocks {span} of the neuron's NMDA conductance."
+    else:
+        text += "."
+    order = [
+        q for q in ("gosi", "osi_fit", "fano", "preferred_deg", "peak_rate", "spontaneous") if q in named
+    ]
+    chosen = [q for q in order if q != "osi_fit" or "gosi" not in named]
+    known_changes = [named[q] for q in chosen if named[q].best is not None]
+    parts = [f"{w.quantity(c.quantity)} {w.change_in_words(c)}" for c in known_changes]
+    if parts:
+        text += f" Against before: {'; '.join(parts)}. In brackets: the range over all kept parameter sets."
+    if not fit.usable:
+        text += " Because the fit may not be used, read this as an illustration."
+    return text
+
+
+def _certainty(application: Application) -> Sentence:
+    n = len(application.kept)
+    open_ = [w.quantity(c.quantity) for c in application.changes if not c.determined and c.best is not None]
+    if n < 2:
+        return Sentence(
+            "How sure?",
+            "One parameter set only: its spread, and so what the data leave open, is unknown.",
+            "open",
+        )
+    text = f"The drug was applied to all {n} parameter sets that describe the recording about equally well. "
+    if open_:
+        return Sentence(
+            "How sure?",
+            text + f"They do not agree on {w.listed(open_)}: not determined by these data.",
+            "open",
+        )
+    return Sentence("How sure?", text + "They agree on the direction of every change above.", "yes")
+
+
+def _reports(application: Application) -> Sentence:
+    about = "Against reports"
+    rows = [c for c in application.changes if c.reported_id and c.reported != "unknown"]
+    if not rows:
+        return Sentence(about, "This result has no change that a report could be compared with.")
+    groups = [
+        ("same direction as reported", [c for c in rows if c.agrees_with_report is True]),
+        ("other direction than reported", [c for c in rows if c.agrees_with_report is False]),
+        ("no verdict", [c for c in rows if c.agrees_with_report is None]),
+    ]
+    parts = [f"{name}: {w.listed(_labelled(c) for c in members)}" for name, members in groups if members]
+    text = f"{'; '.join(parts)}. Only directions were reported; no published size was retrieved."
+    against = any(c.agrees_with_report is False for c in rows)
+    undecided = any(c.agrees_with_report is None for c in rows)
+    return Sentence(about, text[0].upper() + text[1:], "no" if against else "open" if undecided else "yes")
+
+
+def _labelled(change: Change) -> str:
+    return f"{w.short(change.quantity)} ({change.reported_id})"
+
+
+def _replayed(result: Result) -> Sentence:
+    about = "Checked in NEURON"
+    replays = [r for r in (result.fit.replay, *(a.replay for a in result.applications)) if r is not None]
+    if not replays:
+        return Sentence(about, "No trial was run again in NEURON.", "open")
+    return Sentence(about, replay_text(_sum(replays)), _replay_mark(replays))
+
+
+def _sum(replays: list[Replay]) -> Replay:
+    differences = [r.largest_count_difference for r in replays if r.largest_count_difference is not None]
+    return Replay(
+        n=sum(r.n for r in replays),
+        identical=all(r.identical for r in replays),
+        largest_count_difference=max(differences, default=None),
+        problems=[problem for r in replays for problem in r.problems],
+    )
+
+
+def _replay_mark(replays: list[Replay]) -> Mark:
+    return "yes" if all(r.identical and r.n > 0 for r in replays) else "no"
+
+
+def replay_text(replay: Replay) -> str:
+    """What the replay in NEURON found, in one sentence."""
+    if replay.n == 0:
+        return "No trial was run again in NEURON."
+    ran = f"{w.counted(replay.n, 'trial')} run again in NEURON with the same synaptic events"
+    if replay.identical:
+        return f"{ran}: identical spike counts."
+    worst = replay.largest_count_difference
+    found = "spike counts differ" if worst is None else f"spike counts differ by up to {w.number(worst, 2)}"
+    problems = f" ({'; '.join(replay.problems)})" if replay.problems else ""
+    return f"{ran}: {found}{problems}."
+
+
+def summary_lines(results: list[Result]) -> list[str]:
+    """About ten plain lines for the terminal: fewer for each fit where there are many."""
+    brief = len(results) > 2
+    lines: list[str] = []
+    for result in results:
+        lines.append(_headline(result.fit))
+        for application in result.applications:
+            lines.append("  " + _drug_line(application))
+            if brief:
+                continue
+            changes = [c for c in application.changes if c.best is not None]
+            shown = [
+                f"{w.short(c.quantity)} {w.change_size(c)}" + ("" if c.determined else " (not determined)")
+                for c in changes
+            ]
+            if shown:
+                lines.append(f"  during / before: {', '.join(shown)}")
+            lines.append("  reports: " + _reports(application).text)
+        if not brief:
+            lines.append("  NEURON: " + _replayed(result).text)
+    return [w.plain(line) for line in lines]
+
+
+def _headline(fit: Fit) -> str:
+    usable = "may be used" if fit.usable else "may not be used"
+    check = fit.check
+    if check is None:
+        return f"{fit.recording.name}: {fit.status}, {usable}; not checked with spikes"
+    return (
+        f"{fit.recording.name}: {fit.status}, {usable}; correlation {w.number(check.correlation)}, "
+        f"error {w.percent(check.rmse_fraction_of_range)} of the range, Fano ratio {w.number(check.fano_ratio_median)}"
+    )
+
+
+def _drug_line(application: Application) -> str:
+    soma = application.main.concentration_uM.get("soma")
+    at = f"at {application.main_condition}"
+    kept = w.counted(len(application.kept), "kept parameter set")
+    return f"{application.title}, {at}: {w.number(soma, 2, 'uM')} at the soma; {kept}"
