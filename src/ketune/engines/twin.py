@@ -99,6 +99,9 @@ class Twin:
         capacitance = np.zeros(self.n_nodes)
         capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
         self._fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
+        self._row_of_event = {
+            p.label: self._event_rows(p) for p in cell.placements if p.mechanism.kind == "point"
+        }
         self._to_nA = {
             p.label: jnp.asarray(self._scale_to_nA(p)[:, None], self.dtype) for p in cell.placements
         }
@@ -163,20 +166,20 @@ class Twin:
     ) -> States:
         """States after the events at the beginning of a step.
 
-        Every lane has a few slots per step and port, each the compartment of one event (negative: none). Comparing
-        the slots with all rows is elementwise arithmetic, which XLA fuses; a scatter would be a serial loop.
+        Every lane has a few slots per step and port, each the compartment of one event (negative: none). They are
+        scattered onto the synapses: so few numbers cost little even one by one, while comparing every slot with every
+        compartment takes longer than all channels together.
         """
         states = dict(states)
         for port, labels in self.cell.ports.items():
             if port not in compartment:
                 continue
+            lanes = jnp.arange(compartment[port].shape[1])
             for label in labels:
-                placement = self.cell.placement(label)
-                rows = jnp.asarray(self._event_rows(placement), compartment[port].dtype)[:, None]
-                arrived = jnp.zeros((rows.shape[0], compartment[port].shape[1]), self.dtype)
-                for slot in range(compartment[port].shape[0]):
-                    arrived = arrived + jnp.where(rows == compartment[port][slot], weight[port][slot], 0)
-                jump = placement.mechanism.event_jump(parameters[label])
+                row = jnp.asarray(self._row_of_event[label])[compartment[port].astype(jnp.int32)]
+                silence = jnp.zeros((self._rows[label].size, compartment[port].shape[1]), self.dtype)
+                arrived = silence.at[row, lanes].add(weight[port], mode="drop")
+                jump = self.cell.placement(label).mechanism.event_jump(parameters[label])
                 states[label] = {
                     name: value + jump[name] * arrived if name in jump else value
                     for name, value in states[label].items()
@@ -184,9 +187,16 @@ class Twin:
         return states
 
     def _event_rows(self, placement: Placement) -> np.ndarray:
-        """Compartment that each row of a synapse listens to; -2, which no event names, where it is absent."""
+        """Row of a synapse that each compartment's events reach, and last that of an empty slot.
+
+        Where the synapse is absent the row is one past the end, and the event is dropped.
+        """
         rows = self._rows[placement.label]
-        return np.where(rows.present, placement.compartments[rows.source], -2)
+        lookup = np.full(self.n_compartments + 1, rows.size, np.int32)
+        lookup[placement.compartments] = (
+            placement.compartments if rows.index is None else np.arange(len(placement.compartments))
+        )
+        return lookup
 
     def membrane_current(
         self, v: Float[Array, "nodes lanes"], states: States, parameters: Parameters
@@ -201,7 +211,9 @@ class Twin:
             slope = slope + self._rows[label].spread(g * self._to_nA[label])
         return current, slope
 
-    def _linearised(self, placement: Placement, v: Array, s: dict[str, Array], p: dict[str, Array]):
+    def _linearised(
+        self, placement: Placement, v: Array, s: dict[str, Array], p: dict[str, Array]
+    ) -> tuple[Array, Array]:
         def total(voltage):
             return jnp.broadcast_to(placement.mechanism.current(voltage, s, p), voltage.shape)
 
