@@ -37,12 +37,12 @@ class Effort:
         Time steps.
     """
 
-    calibration_sets: int = 16
+    calibration_sets: int = 12
     screening_sets: int = 48
     starts: int = 2
-    iterations: int = 6
-    trials: int = 8
-    window_ms: float = 400.0
+    iterations: int = 8
+    trials: int = 6
+    window_ms: float = 300.0
     rounds: int = 3
     round_trials: int = 24
     round_iterations: int = 3

@@ -40,8 +40,10 @@ _STARTING_BOX = {
     "nmda_nS": (0.2, 1.2),
     "pv_nS": (0.4, 3.0),
     "sst_nS": (0.4, 3.0),
-    "gain_sd": (0.1, 0.6),
+    "gain_sd": (0.04, 0.25),
 }
+# Conditional dispersion before the spiking cell has been asked: a narrow law makes the likelihood needlessly steep.
+_EARLY_DISPERSION = 1.5
 # Half the 95 % quantile of chi-squared with 11 degrees of freedom: sets within it cannot be told from the best.
 KEPT_WITHIN = 9.8
 # A combination of parameters whose log is not known to a factor of two is called undetermined.
@@ -90,7 +92,6 @@ class Fit:
     correction: Correction
     expected: np.ndarray
     history: tuple[tuple[str, float], ...]
-    gradient_disagreement: float
 
     @property
     def fitted_mean(self) -> np.ndarray:
@@ -176,29 +177,23 @@ class Fitter:
     def run(self) -> Fit:
         """All stages."""
         calibration = self._calibrate()
-        starts = self._screen(calibration)
-        ascents = self._ascend_from(starts, calibration)
-        best = max(ascents, key=lambda a: a.log_likelihood)
         surrogate = self._surrogate(0, calibration)
-        ascent, correction, status = self._correct(best, surrogate)
-        kept = self._keep(ascent, calibration, correction)
+        ascents = self._ascend_from(self._screen(surrogate), surrogate)
+        ascent, surrogate = self._correct(max(ascents, key=lambda a: a.log_likelihood), surrogate)
         error, determined, undetermined = _uncertainty(ascent)
         return Fit(
             values=normalised(values_of(ascent.coordinates)),
             standard_error=error,
             determined=determined,
             undetermined=undetermined,
-            status=status,
+            status=ascent.status,
             log_likelihood=ascent.log_likelihood,
-            bias_correction=surrogate.evaluate(
-                ascent.coordinates, correction, information=False
-            ).bias_correction,
-            kept=kept,
+            bias_correction=surrogate.bias_correction(ascent.coordinates),
+            kept=self._keep(ascent, calibration, surrogate.correction),
             calibration=calibration,
-            correction=correction,
+            correction=surrogate.correction,
             expected=surrogate.expected(ascent.coordinates),
             history=tuple(self._history),
-            gradient_disagreement=max(a.disagreement for a in ascents),
         )
 
     def _calibrate(self) -> Calibration:
@@ -218,44 +213,49 @@ class Fitter:
                 on_advance=task.advance,
             )
 
-    def _likelihood_of_sets(self, sets, layouts, calibration, correction, trials, task) -> np.ndarray:
-        expected = self._scale * expected_counts(
-            self._silent,
-            layouts,
-            self._short,
-            self.drive,
-            sets,
-            calibration.hazard,
-            trials=trials,
-            seed=self.seed,
-            gain=stratified_gain(trials),
-            on_advance=task.advance,
-        )
-        return np.array(
-            [
-                sum(
-                    mixture_likelihood(
-                        observed, correction.ratio[k] * e[k], float(correction.dispersion[k])
-                    ).log_likelihood
-                    for k, observed in enumerate(self.counts)
-                )
-                for e in expected
-            ]
-        )
-
-    def _screen(self, calibration: Calibration) -> list[dict[str, float]]:
-        sets, trials = self.random_sets(self.effort.screening_sets), 3
-        seconds = len(sets) * len(self.orientation_deg) * trials * self._short.duration_ms * 1e-3
-        broad = Correction.none(len(self.counts), max(calibration.dispersion, 2.0))
-        with self.progress.task("screening starting points", seconds) as task:
-            value = self._likelihood_of_sets(
-                sets, [self.layout(self.seed)] * len(sets), calibration, broad, trials, task
+    def _likelihood_of_sets(self, sets, layout, calibration, correction, trials, description) -> np.ndarray:
+        """Log-likelihood of many parameter sets, all lanes of one run; events are kept or not, never softly."""
+        seconds = len(sets) * len(self.counts) * trials * self._short.duration_ms * 1e-3
+        with self.progress.task(description, seconds) as task:
+            expected = self._scale * expected_counts(
+                self._silent,
+                [layout] * len(sets),
+                self._short,
+                self.drive,
+                sets,
+                calibration.hazard,
+                trials=trials,
+                seed=self.seed,
+                gain=stratified_gain(trials),
+                on_advance=task.advance,
             )
+        return np.array([self._total(e, correction) for e in expected])
+
+    def _total(self, expected: np.ndarray, correction: Correction) -> float:
+        laws = (
+            mixture_likelihood(observed, correction.ratio[k] * expected[k], float(correction.dispersion[k]))
+            for k, observed in enumerate(self.counts)
+        )
+        return sum(law.log_likelihood for law in laws)
+
+    def _screen(self, surrogate: Surrogate) -> list[dict[str, float]]:
+        sets = self.random_sets(self.effort.screening_sets)
+        value = self._likelihood_of_sets(
+            sets,
+            surrogate.layout,
+            surrogate.calibration,
+            surrogate.correction,
+            3,
+            "screening starting points",
+        )
         order = np.argsort(-value)
         self._history.append(("screening", float(value[order[0]])))
         return [sets[i] for i in order[: self.effort.starts]]
 
-    def _surrogate(self, placement: int, calibration: Calibration) -> Surrogate:
+    def _surrogate(
+        self, placement: int, calibration: Calibration, correction: Correction | None = None
+    ) -> Surrogate:
+        early = Correction.none(len(self.counts), max(calibration.dispersion, _EARLY_DISPERSION))
         return Surrogate(
             self._twin,
             self.layout(self.seed + placement),
@@ -263,32 +263,23 @@ class Fitter:
             self._short,
             self.counts,
             window_ms=self.window_ms,
-            hazard=calibration.hazard,
+            calibration=calibration,
             trials=self.effort.trials,
             seed=self.seed,
+            correction=correction or early,
         )
 
-    def _climb(self, surrogate, start, correction, iterations, stage, task, information=None) -> Ascent:
-        ascent = ascend(
-            lambda u, *, information: surrogate.evaluate(u, correction, information=information),
-            start,
-            iterations=iterations,
-            information=information,
-            on_iteration=lambda *_: task.advance(1),
-        )
+    def _climb(self, surrogate: Surrogate, start: np.ndarray, iterations: int, stage: str) -> Ascent:
+        with self.progress.task(f"climbing the likelihood, {stage}", iterations) as task:
+            ascent = ascend(surrogate, start, iterations=iterations, on_iteration=lambda *_: task.advance(1))
         self._history += [(stage, value) for value in ascent.history]
         return ascent
 
-    def _ascend_from(self, starts, calibration: Calibration) -> list[Ascent]:
-        surrogate = self._surrogate(0, calibration)
-        correction = Correction.none(len(self.counts), calibration.dispersion)
-        with self.progress.task("climbing the likelihood", len(starts) * self.effort.iterations) as task:
-            return [
-                self._climb(
-                    surrogate, coordinates_of(s), correction, self.effort.iterations, f"start {i + 1}", task
-                )
-                for i, s in enumerate(starts)
-            ]
+    def _ascend_from(self, starts: list[dict[str, float]], surrogate: Surrogate) -> list[Ascent]:
+        return [
+            self._climb(surrogate, coordinates_of(s), self.effort.iterations, f"start {i + 1}")
+            for i, s in enumerate(starts)
+        ]
 
     def simulate(
         self, values: dict[str, float], *, trials: int, seed: int, placement_seed: int, stratified: bool, task
@@ -306,16 +297,17 @@ class Fitter:
             on_advance=task.advance,
         )
 
-    def _correct(self, best: Ascent, surrogate: Surrogate) -> tuple[Ascent, Correction, str]:
+    def _correct(self, best: Ascent, surrogate: Surrogate) -> tuple[Ascent, Surrogate]:
         """Alternate between correcting the silent twin to the spiking cell and climbing (space mapping).
 
-        The event seed changes from round to round, so that the fit does not follow one draw's accidents.
+        The spiking trials differ from round to round and their corrections are averaged, so that the fit does not
+        follow one draw's accidents.
         """
-        trials, status = self.effort.round_trials, "stopped"
-        per_round = len(self.counts) * trials * self._full.duration_ms * 1e-3
+        trials = self.effort.round_trials
+        seconds = len(self.counts) * trials * self._full.duration_ms * 1e-3
         correction = None
-        with self.progress.task("matching the spiking cell", self.effort.rounds * per_round) as task:
-            for i in range(self.effort.rounds):
+        for i in range(self.effort.rounds):
+            with self.progress.task(f"asking the spiking cell, round {i + 1}", seconds) as task:
                 spiking = self.simulate(
                     values_of(best.coordinates),
                     trials=trials,
@@ -324,26 +316,11 @@ class Fitter:
                     stratified=True,
                     task=task,
                 )
-                fresh = Correction.between(surrogate.expected(best.coordinates), spiking.counts)
-                if correction is None:
-                    correction = fresh
-                else:
-                    correction = Correction(
-                        np.sqrt(correction.ratio * fresh.ratio),
-                        0.5 * (correction.dispersion + fresh.dispersion),
-                    )
-                with self.progress.task(f"climbing, round {i + 1}", self.effort.round_iterations) as steps:
-                    best = self._climb(
-                        surrogate,
-                        best.coordinates,
-                        correction,
-                        self.effort.round_iterations,
-                        f"round {i + 1}",
-                        steps,
-                        information=None if i == 0 else best.information,
-                    )
-                status = best.status
-        return best, correction, status
+            fresh = Correction.between(surrogate.expected(best.coordinates), spiking.counts)
+            correction = fresh if correction is None else correction.averaged(fresh)
+            surrogate = surrogate.with_correction(correction)
+            best = self._climb(surrogate, best.coordinates, self.effort.round_iterations, f"round {i + 1}")
+        return best, surrogate
 
     def _keep(self, ascent: Ascent, calibration: Calibration, correction: Correction) -> tuple[KeptSet, ...]:
         """Parameter sets that the data cannot tell from the best, over several placements.
@@ -357,26 +334,15 @@ class Fitter:
         for placement in range(self.effort.placements):
             centre, layout_seed = ascent.coordinates, self.seed + placement
             if placement:
-                surrogate = self._surrogate(placement, calibration)
-                n = self.effort.round_iterations
-                with self.progress.task(f"refitting synapse placement {placement + 1}", n) as task:
-                    centre = self._climb(
-                        surrogate,
-                        centre,
-                        correction,
-                        n,
-                        f"placement {placement + 1}",
-                        task,
-                        ascent.information,
-                    ).coordinates
-            sets = [values_of(centre)] + [
-                values_of(centre + step) for step in _draws(ascent.information, self.effort.draws, rng)
-            ]
-            seconds = len(sets) * len(self.counts) * trials * self._short.duration_ms * 1e-3
-            with self.progress.task(f"other parameter sets, placement {placement + 1}", seconds) as task:
-                value = self._likelihood_of_sets(
-                    sets, [self.layout(layout_seed)] * len(sets), calibration, correction, trials, task
-                )
+                surrogate = self._surrogate(placement, calibration, correction)
+                stage = f"synapse placement {placement + 1}"
+                centre = self._climb(surrogate, centre, self.effort.round_iterations, stage).coordinates
+            sets = [values_of(centre + step) for step in _draws(ascent.information, self.effort.draws, rng)]
+            sets.insert(0, values_of(centre))
+            text = f"other parameter sets, placement {placement + 1}"
+            value = self._likelihood_of_sets(
+                sets, self.layout(layout_seed), calibration, correction, trials, text
+            )
             below = value - value.max()
             first = 1 if placement == 0 else 0
             kept += [

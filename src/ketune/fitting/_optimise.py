@@ -1,4 +1,4 @@
-"""Maximum likelihood by damped scoring: exact gradients, and the scores' own outer product as curvature."""
+"""Maximum likelihood by damped Fisher scoring: exact gradients, and the information of the counts' moments."""
 
 from __future__ import annotations
 
@@ -12,33 +12,27 @@ from ketune.fitting._parameters import PARAMETERS
 
 _IS_ANGLE = np.array([p.scale == "orientation" for p in PARAMETERS])
 # Longest step of one iteration: in logistic coordinates, and in degrees.
-_LONGEST_STEP = np.where(_IS_ANGLE, 15.0, 0.8)
+_LONGEST_STEP = np.where(_IS_ANGLE, 20.0, 1.2)
 # Beyond this a logistic coordinate is at its bound for every purpose.
 _LARGEST_COORDINATE = 6.0
 
 
 @dataclass(frozen=True, eq=False)
-class Objective:
-    """Log-likelihood with its gradient and, where asked for, the information matrix, in the coordinates.
+class Derivatives:
+    """Gradient of the log-likelihood and, where asked for, the information matrix, in the coordinates."""
 
-    Attributes
-    ----------
-    disagreement
-        Largest difference between the gradient and that of finite differences, relative to the largest component;
-        known where the information was computed.
-    """
-
-    log_likelihood: float
-    bias_correction: float
     gradient: np.ndarray
     information: np.ndarray | None
-    disagreement: float | None
 
 
-class Evaluate(Protocol):
-    """Log-likelihood at coordinates; ``information`` asks for the curvature too, which costs more."""
+class Likelihood(Protocol):
+    """What :func:`ascend` climbs."""
 
-    def __call__(self, coordinates: np.ndarray, *, information: bool) -> Objective: ...
+    def log_likelihood(self, coordinates: np.ndarray) -> float:
+        """Log-likelihood at coordinates."""
+
+    def derivatives(self, coordinates: np.ndarray, *, information: bool) -> Derivatives:
+        """Derivatives there; the information matrix costs more than the gradient alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,59 +49,53 @@ class Ascent:
     status: str
     iterations: int
     history: tuple[float, ...]
-    disagreement: float
 
 
 def ascend(
-    evaluate: Evaluate,
+    likelihood: Likelihood,
     start: np.ndarray,
     *,
     iterations: int,
-    tolerance: float = 0.5,
-    information: np.ndarray | None = None,
-    refresh: int = 3,
-    on_iteration: Callable[[int, Objective], None] | None = None,
+    tolerance: float = 1.0,
+    on_iteration: Callable[[int, float], None] | None = None,
 ) -> Ascent:
-    """Climb from ``start``: Levenberg's damping of the scoring step (Berndt, Hall, Hall and Hausman 1974).
+    """Climb from ``start`` by Fisher scoring with Levenberg's damping.
+
+    Every other accepted step refreshes the information matrix; a rejected step costs one likelihood only.
 
     Parameters
     ----------
-    evaluate
-        Log-likelihood with derivatives at coordinates.
     tolerance
-        In units of log-likelihood; half a unit is well inside sampling error.
-    information
-        Information matrix near ``start``; computed there if not given.
-    refresh
-        Accepted steps between evaluations of the information matrix.
+        In units of log-likelihood; one unit is well inside sampling error.
     """
     u = np.array(start, float)
-    best = evaluate(u, information=information is None)
-    information = best.information if information is None else information
-    disagreement = best.disagreement or 0.0
+    value = likelihood.log_likelihood(u)
+    at = likelihood.derivatives(u, information=True)
+    information = at.information
     damping, status, done, accepted = 1e-2, "stopped", 0, 0
-    history = [best.log_likelihood]
+    history = [value]
     for done in range(1, iterations + 1):
         candidate = np.clip(
-            u + _limited(_scoring_step(best.gradient, information, damping)),
+            u + _limited(_scoring_step(at.gradient, information, damping)),
             np.where(_IS_ANGLE, -np.inf, -_LARGEST_COORDINATE),
             np.where(_IS_ANGLE, np.inf, _LARGEST_COORDINATE),
         )
-        new = evaluate(candidate, information=(accepted + 1) % refresh == 0)
-        gain = new.log_likelihood - best.log_likelihood
-        if on_iteration is not None:
-            on_iteration(done, new)
+        new = likelihood.log_likelihood(candidate)
+        gain = new - value
         if gain > 0:
-            u, best, damping, accepted = candidate, new, max(damping / 5, 1e-4), accepted + 1
-            information = information if new.information is None else new.information
-            disagreement = max(disagreement, new.disagreement or 0.0)
+            u, value, damping, accepted = candidate, new, max(damping / 5, 1e-4), accepted + 1
+            if gain >= tolerance and done < iterations:
+                at = likelihood.derivatives(u, information=accepted % 2 == 0)
+                information = information if at.information is None else at.information
         else:
-            damping *= 8
-        history.append(best.log_likelihood)
-        if 0 <= gain < tolerance or damping > 1e4:
+            damping *= 10
+        history.append(value)
+        if on_iteration is not None:
+            on_iteration(done, value)
+        if 0 <= gain < tolerance or damping > 1e3:
             status = "converged"
             break
-    return Ascent(u, best.log_likelihood, information, status, done, tuple(history), disagreement)
+    return Ascent(u, value, information, status, done, tuple(history))
 
 
 def _scoring_step(gradient: np.ndarray, information: np.ndarray, damping: float) -> np.ndarray:

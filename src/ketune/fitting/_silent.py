@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +22,7 @@ _BACKGROUND = STREAMS.index("background")
 _STREAM_OF_PORT = {"exc": STREAMS.index("driven"), "pv": STREAMS.index("pv"), "sst": STREAMS.index("sst")}
 # A mark that no rate reaches: an empty slot has weight zero and gradient zero.
 _NEVER_HZ = 1e6
-_BLOCK_LANES = 32
+_BLOCK_LANES = 16
 
 Features = dict[str, dict[str, np.ndarray]]
 
@@ -163,30 +164,42 @@ class SilentTwin:
 
     def counts(
         self,
+        coordinates: Sequence[np.ndarray],
+        features: Features,
+        orientation: np.ndarray,
+        gain: np.ndarray,
+        hazard: Hazard,
+    ) -> np.ndarray:
+        """Expected spikes ``(sets, lanes)`` of several parameter sets on the same soft events."""
+        points = [jnp.asarray(u, jnp.float64) for u in coordinates]
+        blocks = self._blocks(features, orientation, gain)
+        work = [(u, *block) for u in points for block in blocks]
+        h = tuple(hazard.as_dict().values())
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = list(pool.map(lambda args: np.asarray(self._expected(*args, h)), work))
+        per_set = len(blocks)
+        return np.stack([np.concatenate(results[i : i + per_set]) for i in range(0, len(results), per_set)])
+
+    def gradient(
+        self,
         coordinates: np.ndarray,
         features: Features,
         orientation: np.ndarray,
         gain: np.ndarray,
         hazard: Hazard,
-        *,
-        cotangent: np.ndarray | None = None,
+        cotangent: np.ndarray,
     ) -> np.ndarray:
-        """Expected spikes of every lane ``(lanes,)``; with ``cotangent (lanes,)`` the gradient ``(parameters,)``.
-
-        The gradient is that of the sum of the expected spikes, each times its cotangent.
-        """
+        """Gradient ``(parameters,)`` of the sum of the lanes' expected spikes, each times its cotangent."""
         h = tuple(hazard.as_dict().values())
-        o, g = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
         u = jnp.asarray(coordinates, jnp.float64)
-
-        def one(start: int) -> np.ndarray:
-            part = slice(start, start + _BLOCK_LANES)
-            own = jax.tree.map(lambda x: x[:, :, part], features)
-            if cotangent is None:
-                return np.asarray(self._expected(u, own, o[part], g[part], h))
-            weight = jnp.asarray(cotangent[part], self.twin.dtype)
-            return np.asarray(self._pullback(u, weight, own, o[part], g[part], h))
-
+        weights = np.asarray(cotangent, self.twin.dtype)
+        blocks = self._blocks(features, orientation, gain)
+        parts = [weights[i : i + _BLOCK_LANES] for i in range(0, len(weights), _BLOCK_LANES)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(pool.map(one, range(0, len(o), _BLOCK_LANES)))
-        return np.concatenate(results) if cotangent is None else np.sum(results, axis=0)
+            results = pool.map(lambda w, block: np.asarray(self._pullback(u, w, *block, h)), parts, blocks)
+            return np.sum(list(results), axis=0, dtype=float)
+
+    def _blocks(self, features: Features, orientation: np.ndarray, gain: np.ndarray):
+        o, g = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
+        parts = [slice(start, start + _BLOCK_LANES) for start in range(0, len(o), _BLOCK_LANES)]
+        return [(jax.tree.map(lambda x, p=p: x[:, :, p], features), o[p], g[p]) for p in parts]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from ketune.afferents import Drive, Grating, SynapseLayout, candidates, stratified_gain
-from ketune.fitting._counts import mixture_likelihood
-from ketune.fitting._optimise import Objective
+from ketune.fitting._calibrate import Calibration
+from ketune.fitting._counts import CountLikelihood, mixture_likelihood
+from ketune.fitting._optimise import Derivatives
 from ketune.fitting._parameters import PARAMETERS, drive_at, values_of
-from ketune.fitting._readout import Hazard
-from ketune.fitting._silent import SilentTwin
+from ketune.fitting._silent import Features, SilentTwin
 
 # Relative width of the soft comparison of mark and rate.
 _SOFTNESS = 0.1
@@ -53,6 +54,10 @@ class Correction:
         dispersion = (spiking.var(axis=1, ddof=1) - between_trials) / np.maximum(mean, 0.5)
         return cls(ratio, np.clip(dispersion, *_DISPERSION_RANGE))
 
+    def averaged(self, other: Correction) -> Correction:
+        """Geometric mean of the ratios, mean of the dispersions."""
+        return Correction(np.sqrt(self.ratio * other.ratio), 0.5 * (self.dispersion + other.dispersion))
+
 
 class Surrogate:
     """Log-likelihood of recorded counts as a smooth function of the fitted parameters.
@@ -66,10 +71,12 @@ class Surrogate:
         Recorded spikes of each orientation, in the order of the grating.
     window_ms
         The recording's window.
-    hazard
-        Calibrated escape rate.
+    calibration
+        Escape rate calibrated on spikes.
     trials, seed
         Simulated trials per orientation, whose gains lie at the quantiles of their distribution.
+    correction
+        To the spiking cell.
     """
 
     def __init__(
@@ -81,82 +88,111 @@ class Surrogate:
         counts: Sequence[np.ndarray],
         *,
         window_ms: float,
-        hazard: Hazard,
+        calibration: Calibration,
         trials: int,
         seed: int,
+        correction: Correction,
     ) -> None:
-        self.twin, self.layout, self.drive, self.grating, self.hazard = twin, layout, drive, grating, hazard
+        self.twin, self.layout, self.drive, self.grating = twin, layout, drive, grating
+        self.calibration, self.hazard = calibration, calibration.hazard
         self.counts, self.trials, self.seed = tuple(counts), trials, seed
-        self.gain = stratified_gain(trials)
+        self.gain, self.correction = stratified_gain(trials), correction
         self._scale = window_ms / grating.window_ms
         self._lane_orientation = np.repeat(np.asarray(grating.orientation_deg, float), trials)
         self._lane_gain = np.tile(self.gain, len(grating.orientation_deg))
 
-    def _features(self, coordinates: np.ndarray):
-        drive = drive_at(values_of(coordinates), self.drive)
-        events = candidates(
-            self.layout,
-            self.grating,
-            drive,
-            trials=range(self.trials),
-            seed=self.seed,
-            dt_ms=self.twin.dt_ms,
-            softness=_SOFTNESS,
-            gain=self.gain,
-        )
-        return self.twin.features(events)
+    def with_correction(self, correction: Correction) -> Surrogate:
+        """The same surrogate under another correction."""
+        other = copy(self)
+        other.correction = correction
+        return other
 
-    def _expected(self, coordinates: np.ndarray, features) -> np.ndarray:
+    def features(self, coordinates: np.ndarray) -> Features:
+        """Soft events around a parameter set, the constants of the estimator there."""
+        drive = drive_at(values_of(coordinates), self.drive)
+        return self.twin.features(
+            candidates(
+                self.layout,
+                self.grating,
+                drive,
+                trials=range(self.trials),
+                seed=self.seed,
+                dt_ms=self.twin.dt_ms,
+                softness=_SOFTNESS,
+                gain=self.gain,
+            )
+        )
+
+    def _expected(self, coordinates: Sequence[np.ndarray], features: Features) -> np.ndarray:
         lanes = self.twin.counts(coordinates, features, self._lane_orientation, self._lane_gain, self.hazard)
-        return self._scale * lanes.astype(float).reshape(len(self.counts), self.trials)
+        return self._scale * lanes.astype(float).reshape(len(coordinates), len(self.counts), self.trials)
 
     def expected(self, coordinates: np.ndarray) -> np.ndarray:
         """Expected counts in the recording's window, ``(orientations, trials)``."""
-        return self._expected(coordinates, self._features(coordinates))
+        return self._expected([coordinates], self.features(coordinates))[0]
 
-    def evaluate(self, coordinates: np.ndarray, correction: Correction, *, information: bool) -> Objective:
-        """Log-likelihood and gradient (reverse mode); with ``information`` the scores' outer product.
-
-        The information matrix takes the Jacobian of all lanes, which finite differences of the same estimator give
-        more cheaply than forward mode; comparing both gradients checks each to the order of the step.
-        """
-        features = self._features(coordinates)
-        expected = self._expected(coordinates, features)
-        laws = [
-            mixture_likelihood(observed, correction.ratio[k] * expected[k], float(correction.dispersion[k]))
+    def _laws(self, expected: np.ndarray) -> list[CountLikelihood]:
+        ratio, dispersion = self.correction.ratio, self.correction.dispersion
+        return [
+            mixture_likelihood(observed, ratio[k] * expected[k], float(dispersion[k]))
             for k, observed in enumerate(self.counts)
         ]
-        slope = self._scale * np.array(
-            [correction.ratio[k] * (law.multiplicity @ law.score) for k, law in enumerate(laws)]
+
+    def log_likelihood(self, coordinates: np.ndarray) -> float:
+        """Log-likelihood of the recorded counts."""
+        return sum(law.log_likelihood for law in self._laws(self.expected(coordinates)))
+
+    def bias_correction(self, coordinates: np.ndarray) -> float:
+        """How much the log-likelihood was corrected for the finite number of simulated trials."""
+        return sum(law.bias_correction for law in self._laws(self.expected(coordinates)))
+
+    def slope(self, expected: np.ndarray) -> np.ndarray:
+        """Derivative of the log-likelihood with respect to the expected counts, ``(orientations, trials)``."""
+        laws = self._laws(expected)
+        return np.array(
+            [self.correction.ratio[k] * (law.multiplicity @ law.score) for k, law in enumerate(laws)]
         )
-        gradient = self.twin.counts(
-            coordinates,
-            features,
-            self._lane_orientation,
-            self._lane_gain,
-            self.hazard,
-            cotangent=slope.ravel(),
+
+    def gradient(self, coordinates: np.ndarray, features: Features) -> np.ndarray:
+        """Gradient of the log-likelihood by reverse-mode differentiation of the whole simulation."""
+        slope = self._scale * self.slope(self._expected([coordinates], features)[0])
+        return self.twin.gradient(
+            coordinates, features, self._lane_orientation, self._lane_gain, self.hazard, slope.ravel()
         )
-        fisher, disagreement = None, None
-        if information:
-            jacobian = np.stack(
-                [
-                    (self._expected(coordinates + e, features) - self._expected(coordinates - e, features))
-                    / (2 * h)
-                    for e, h in zip(np.diag(_STEP), _STEP, strict=True)
-                ],
-                axis=-1,
-            )
-            scores = [law.score @ (correction.ratio[k] * jacobian[k]) for k, law in enumerate(laws)]
-            fisher = sum(
-                (s * law.multiplicity[:, None]).T @ s for s, law in zip(scores, laws, strict=True)
-            )  # fmt: skip
-            numeric = sum(law.multiplicity @ s for s, law in zip(scores, laws, strict=True))
-            disagreement = float(np.max(np.abs(numeric - gradient)) / max(np.max(np.abs(numeric)), 1e-12))
-        return Objective(
-            log_likelihood=sum(law.log_likelihood for law in laws),
-            bias_correction=sum(law.bias_correction for law in laws),
-            gradient=gradient.astype(float),
-            information=fisher,
-            disagreement=disagreement,
+
+    def derivatives(self, coordinates: np.ndarray, *, information: bool) -> Derivatives:
+        """Gradient (reverse mode), or gradient and information from the Jacobian of all lanes.
+
+        Differences between lanes that share their events give the whole Jacobian for 11 forward runs; reverse mode
+        gives the gradient alone for about 8.
+        """
+        features = self.features(coordinates)
+        if not information:
+            return Derivatives(self.gradient(coordinates, features), None)
+        steps = [coordinates, *(coordinates + e for e in np.diag(_STEP))]
+        expected, *moved = self._expected(steps, features)
+        jacobian = np.stack([(m - expected) / h for m, h in zip(moved, _STEP, strict=True)], axis=-1)
+        total = sum(
+            _information(expected[k], jacobian[k], len(observed), self.correction, k)
+            for k, observed in enumerate(self.counts)
         )
+        return Derivatives(np.einsum("kt,ktp->p", self.slope(expected), jacobian), np.asarray(total))
+
+
+def _information(
+    expected: np.ndarray, jacobian: np.ndarray, n_recorded: int, correction: Correction, k: int
+) -> np.ndarray:
+    """Fisher information that ``n_recorded`` counts of one orientation carry through their mean and variance.
+
+    Far from the optimum the outer product of the scores is dominated by the misfit and shortens the steps; this one
+    depends on the model alone.
+    """
+    trial = correction.ratio[k] * expected
+    d_trial = correction.ratio[k] * jacobian
+    mean, d_mean = trial.mean(), d_trial.mean(axis=0)
+    deviation = trial - mean
+    variance = correction.dispersion[k] * max(mean, 0.1) + np.mean(deviation**2)
+    d_variance = correction.dispersion[k] * d_mean + 2 * np.mean(deviation[:, None] * d_trial, axis=0)
+    return n_recorded * (
+        np.outer(d_mean, d_mean) / variance + np.outer(d_variance, d_variance) / (2 * variance**2)
+    )

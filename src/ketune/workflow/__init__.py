@@ -1,0 +1,8 @@
+"""The whole jobs: fit a recording, apply a drug to the fit, report, and the demonstration."""
+
+from ketune.workflow._apply import apply_drug
+from ketune.workflow._demo import run_demo
+from ketune.workflow._fit import fit_recording
+from ketune.workflow._report import write_report
+
+__all__ = ["apply_drug", "fit_recording", "run_demo", "write_report"]

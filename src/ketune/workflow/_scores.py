@@ -1,0 +1,74 @@
+"""How well simulated spike counts agree with recorded ones they were not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ketune.fitting import SpikeCounts
+
+_RESAMPLES = 500
+# The bounds a fit has to meet to be used.
+LEAST_CORRELATION = 0.95
+LARGEST_RMSE_FRACTION = 0.12
+LARGEST_FANO_RATIO = 1.3
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Agreement over orientations, with bootstrap standard errors (trials resampled on both sides).
+
+    Attributes
+    ----------
+    correlation
+        Of the means.
+    rmse_fraction_of_range
+        Root-mean-square difference of the means over the recorded range (largest minus smallest mean).
+    fano_ratio_median
+        Median over orientations of simulated over recorded Fano factor.
+    """
+
+    correlation: float
+    correlation_se: float
+    rmse_fraction_of_range: float
+    rmse_se: float
+    fano_ratio_median: float
+    fano_ratio_se: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether all three lie within the bounds."""
+        return bool(
+            self.correlation >= LEAST_CORRELATION
+            and self.rmse_fraction_of_range <= LARGEST_RMSE_FRACTION
+            and 1 / LARGEST_FANO_RATIO <= self.fano_ratio_median <= LARGEST_FANO_RATIO
+        )
+
+
+def score(simulated: SpikeCounts, recorded: Sequence[np.ndarray], *, seed: int) -> Scores:
+    """Compare counts of the same orientations; ``recorded`` may have unequal trial numbers."""
+    rng = np.random.default_rng([seed, 3])
+    best = _measures([row for row in simulated.counts], recorded)
+    draws = np.array(
+        [
+            _measures(
+                [rng.choice(row, len(row)) for row in simulated.counts], [rng.choice(r, len(r)) for r in recorded]
+            )
+            for _ in range(_RESAMPLES)
+        ]
+    )
+    se = np.nanstd(draws, axis=0, ddof=1)
+    return Scores(best[0], se[0], best[1], se[1], best[2], se[2])
+
+
+def _measures(simulated: Sequence[np.ndarray], recorded: Sequence[np.ndarray]) -> tuple[float, float, float]:
+    model, data = (np.array([x.mean() for x in side]) for side in (simulated, recorded))
+    fano_model, fano_data = (
+        np.array([x.var(ddof=1) / x.mean() if x.mean() > 0 else np.nan for x in side])
+        for side in (simulated, recorded)
+    )
+    correlation = np.corrcoef(model, data)[0, 1] if np.ptp(model) > 0 and np.ptp(data) > 0 else np.nan
+    rmse = np.sqrt(np.mean((model - data) ** 2)) / max(np.ptp(data), 1e-9)
+    return float(correlation), float(rmse), float(np.nanmedian(fano_model / fano_data))
