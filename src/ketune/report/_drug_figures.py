@@ -301,7 +301,7 @@ def map_pictures(application: Application) -> list[s.Picture]:
         levels = [level for level in (0.1, 1.0, 10.0, 100.0, 1e3, 1e4) if level < top]
         if levels:
             lines = axes.contour(
-                time, depth, np.nan_to_num(shown), levels=levels, colors="white", linewidths=0.8
+                time, depth, np.ma.masked_invalid(shown), levels=levels, colors="white", linewidths=0.8
             )
             axes.clabel(lines, fmt=lambda level: f"{level:g} µM", fontsize=7.5)
         fig.colorbar(
@@ -323,7 +323,9 @@ def map_pictures(application: Application) -> list[s.Picture]:
     )
     if np.nanmax(block) > 0.5:
         levels = [level for level in (0.5, 0.9, 0.99) if level < np.nanmax(block)]
-        lines = axes.contour(time, depth, np.nan_to_num(block), levels=levels, colors="white", linewidths=0.8)
+        lines = axes.contour(
+            time, depth, np.ma.masked_invalid(block), levels=levels, colors="white", linewidths=0.8
+        )
         axes.clabel(lines, fmt=lambda level: f"{100 * level:g} %", fontsize=7.5)
     fig.colorbar(mesh, ax=axes, label="NMDA conductance blocked (fraction)")
     _map_axes(axes, application)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -182,7 +183,7 @@ def plot_orientations(
     x, y1, e1 = theta[~blank][order], y[~blank][order], e[~blank][order]
     if x.size and x[0] == 0 and x[-1] < 180:
         x, y1, e1 = np.append(x, 180.0), np.append(y1, y1[0]), np.append(e1, e1[0])
-    look = {
+    look: dict[str, Any] = {
         "color": color,
         "marker": marker,
         "mfc": color if filled else "white",

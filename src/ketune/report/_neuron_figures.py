@@ -12,7 +12,7 @@ from matplotlib.patches import Circle
 
 from ketune.report import _style as s
 from ketune.report import _words as w
-from ketune.report._results import Application, Neuron, array
+from ketune.report._results import Application, Neuron, Number, array
 
 Array = npt.NDArray[np.float64]
 _AXONAL = ("ais", "axon")
@@ -31,7 +31,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
         axes = fig.subplots()
         colours = draw_block(axes, neuron)
         fig.colorbar(colours, ax=axes, label="NMDA conductance blocked (fraction)", shrink=0.75)
-        deep = array(neuron.concentration_um_during)[_dendritic(neuron)]
+        lowest, highest = _ends(array(neuron.concentration_um_during)[_dendritic(neuron)])
         range_ = w.span(100 * float(block.min()), 100 * float(block.max()), 3, "%")
         pictures.append(
             s.picture(
@@ -39,7 +39,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
                 alt=f"The neuron below the pia, coloured by NMDA block, {range_} over soma and dendrites; soma at "
                 f"{w.number(neuron.soma_depth_um, 3, 'um')}.",
                 caption=f"Block at {application.main_condition}: {range_} over soma and dendrites, free drug "
-                f"{w.span(*_ends(deep), 2, 'uM')}. "
+                f"{w.span(lowest, highest, 2, 'uM')}. "
                 f"The colours do not begin at zero. Grey: axon, without NMDA receptors.{_above(neuron)} n = 1 neuron.",
             )
         )
@@ -168,7 +168,7 @@ def _dendritic(neuron: Neuron) -> npt.NDArray[np.bool_]:
     return np.array([region not in _AXONAL for region in neuron.region])
 
 
-def _ends(values: Array) -> tuple[float, float] | tuple[None, None]:
+def _ends(values: Array) -> tuple[Number, Number]:
     known = values[np.isfinite(values)]
     return (float(known.min()), float(known.max())) if known.size else (None, None)
 

@@ -134,9 +134,7 @@ def index_rows(columns: dict[str, Indices]) -> list[Row]:
 def parameter(name: str, p: ParameterPart, fit: Fit) -> ParameterRow:
     kept = [k.values[name] for k in fit.kept_sets if k.values.get(name) is not None]
     logarithmic = p.low is not None and p.high is not None and p.low > 0 and p.high / p.low > 10
-    flags = (["at its bound"] if p.at_bound else []) + (
-        [] if p.determined else ["not determined by these data"]
-    )
+    flags = (["at its bound"] if p.at_bound else []) + ([] if p.determined else ["not determined"])
     return ParameterRow(
         name=name,
         meaning=p.meaning,
@@ -286,24 +284,10 @@ def _reported_row(
         reported, size = direction, "no size retrieved"
         source = change.source if change is not None and change.source else "no report found"
     if change is None:
+        none = "not computed"
         name = effect.quantity if effect else w.NOT_AVAILABLE
-        return ReportedRow(
-            name, *(["not computed"] * 2), reported, size, "no verdict: not computed", "open", source
-        )
-    if change.agrees_with_report is not None:
-        agreement, mark = (
-            ("same direction", "yes") if change.agrees_with_report else ("another direction", "no")
-        )
-    else:
-        nothing = change.reported == "unknown"
-        why = (
-            "nothing reported"
-            if nothing
-            else w.NOT_AVAILABLE
-            if change.best is None
-            else "not determined by these data"
-        )
-        agreement, mark = f"no verdict: {why}", "open"
+        return ReportedRow(name, none, none, reported, size, f"no verdict: {none}", "open", source)
+    agreement, mark = _agreement(change)
     return ReportedRow(
         quantity=w.quantity(change.quantity),
         model=w.change_size(change),
@@ -314,6 +298,16 @@ def _reported_row(
         mark=mark,
         source=source,
     )
+
+
+def _agreement(change: Change) -> tuple[str, str]:
+    if change.agrees_with_report is not None:
+        return ("same direction", "yes") if change.agrees_with_report else ("another direction", "no")
+    if change.reported == "unknown":
+        return "no verdict: nothing reported", "open"
+    if change.best is None:
+        return f"no verdict: {w.NOT_AVAILABLE} in this result", "open"
+    return "no verdict: not determined by these data", "open"
 
 
 def _reference(citation: str, identifier: str, references: list[str]) -> str:
@@ -359,5 +353,5 @@ def _plain_value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return w.number(value, 6) if value != round(value) else f"{value:g}"
+        return w.exact(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

@@ -230,7 +230,7 @@ def replay_text(replay: Replay) -> str:
     if replay.identical:
         return f"{ran}: identical spike counts."
     worst = replay.largest_count_difference
-    found = "spike counts differ" if worst is None else f"spike counts differ by up to {w.number(worst, 2)}"
+    found = "spike counts differ" if worst is None else f"spike counts differ by up to {w.exact(worst)}"
     problems = f" ({'; '.join(replay.problems)})" if replay.problems else ""
     return f"{ran}: {found}{problems}."
 

@@ -163,19 +163,13 @@ def kept_span(parameter: ParameterPart, kept: Iterable[Number]) -> str:
 
 
 def plain(text: str) -> str:
-    """The same text in characters that every terminal can show."""
-    for fancy, simple in (
-        ("−", "-"),
-        ("×", "x"),
-        ("±", "+-"),
-        ("µ", "u"),
-        ("°", " deg"),
-        ("–", "-"),
-        ("≥", ">="),
-        ("≤", "<="),
-    ):
-        text = text.replace(fancy, simple)
-    return text
+    """The same text with its signs and units in characters that every terminal can show."""
+    return text.translate(_PLAIN)
+
+
+_PLAIN = str.maketrans(
+    {"−": "-", "×": "x", "±": "+-", "µ": "u", "°": " deg", "²": "^2", _NBSP: " ", "’": "'"}
+)
 
 
 def _places(value: float, digits: int) -> int:
@@ -185,7 +179,7 @@ def _places(value: float, digits: int) -> int:
 def _decimal(value: float, places: int) -> str:
     if value == 0:
         return "0"
-    if places > 5:
+    if abs(value) < 1e-4:
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
         return f"{mantissa} × 10{raised}".replace("-", "−")
