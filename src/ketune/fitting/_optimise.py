@@ -71,6 +71,7 @@ def ascend(
     u = np.array(start, float)
     value = likelihood.log_likelihood(u)
     at = likelihood.derivatives(u, information=True)
+    assert at.information is not None
     information = at.information
     damping, status, done, accepted = 1e-2, "stopped", 0, 0
     history = [value]

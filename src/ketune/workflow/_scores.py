@@ -54,7 +54,8 @@ def score(simulated: SpikeCounts, recorded: Sequence[np.ndarray], *, seed: int) 
     draws = np.array(
         [
             _measures(
-                [rng.choice(row, len(row)) for row in simulated.counts], [rng.choice(r, len(r)) for r in recorded]
+                [rng.choice(row, len(row)) for row in simulated.counts],
+                [rng.choice(r, len(r)) for r in recorded],
             )
             for _ in range(_RESAMPLES)
         ]

@@ -84,7 +84,9 @@ class FittedNeuron:
         """Parameters that differ from the cell's own."""
         return {**synapse_overrides(self.values), **condition.overrides}
 
-    def counts(self, condition: Condition, *, trials: int, seed: int, progress: Progress, text: str) -> SpikeCounts:
+    def counts(
+        self, condition: Condition, *, trials: int, seed: int, progress: Progress, text: str
+    ) -> SpikeCounts:
         """Spike counts of every orientation and the blank."""
         seconds = len(self.grating.orientation_deg) * trials * self.grating.duration_ms * 1e-3
         with progress.task(text, seconds) as task:
@@ -120,7 +122,12 @@ class FittedNeuron:
             return {"n": 0, "identical": None, "largest_count_difference": None, "problems": []}
         grating = replace(self.grating, orientation_deg=self.grating.orientation_deg[:-1])
         events = hard_events(
-            self.layout, grating, self.drive(condition), trials=range(trials), seed=seed, dt_ms=self.engine.twin.dt_ms
+            self.layout,
+            grating,
+            self.drive(condition),
+            trials=range(trials),
+            seed=seed,
+            dt_ms=self.engine.twin.dt_ms,
         )
         overrides = self.overrides(condition)
         exact = JaxEngine(
@@ -157,7 +164,12 @@ class FittedNeuron:
         candidates = apical if len(apical) else np.flatnonzero(table.region == "basal")
         row = int(candidates[np.argmin(np.abs(table.path_um[candidates] - _TRACE_DISTANCE_UM))])
         events = hard_events(
-            self.layout, grating, self.drive(condition), trials=range(1), seed=seed, dt_ms=self.engine.twin.dt_ms
+            self.layout,
+            grating,
+            self.drive(condition),
+            trials=range(1),
+            seed=seed,
+            dt_ms=self.engine.twin.dt_ms,
         )
         run = self.engine.run(events, overrides=self.overrides(condition), record=(0, row), stride=5)
         return {
@@ -178,7 +190,12 @@ class FittedNeuron:
         stride = round(1.0 / self.engine.twin.dt_ms)
         n = self.cell.table.n
         events = hard_events(
-            self.layout, self.grating, self.drive(CONTROL), trials=range(1), seed=seed, dt_ms=self.engine.twin.dt_ms
+            self.layout,
+            self.grating,
+            self.drive(CONTROL),
+            trials=range(1),
+            seed=seed,
+            dt_ms=self.engine.twin.dt_ms,
         )
         run = self.engine.run(
             events, overrides=self.overrides(CONTROL), record=range(n), stride=stride, block_lanes=8

@@ -1,0 +1,86 @@
+"""What the drug changed in every kept parameter set, beside the reported directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ketune import evidence
+
+# Quantity, how it is compared, and the reported effect that speaks of it (directions only; no size was retrieved).
+_QUANTITIES = (
+    ("preferred_deg", "deg", "K1"),
+    ("osi_fit", "ratio", "K2"),
+    ("gosi", "ratio", "K2"),
+    ("fano", "ratio", "K3"),
+    ("spontaneous", "ratio", "K4"),
+    ("peak_rate", "ratio", "K5"),
+)
+_FIELD = {"spontaneous": "spontaneous_rate_hz", "peak_rate": "peak_rate_hz"}
+# Margins of ours: what counts as a shift (the evidence's 5-degree rule) and as no change (equivalence 0.8 to 1.25).
+_SHIFT_DEG = 5.0
+_EQUAL = (0.8, 1.25)
+
+
+def changes(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row per quantity: best set, range over the kept sets, and whether the reported direction is met.
+
+    ``determined`` says that all kept sets agree on the direction; ``agrees`` is None where no direction was reported
+    or the kept sets disagree.
+    """
+    table = evidence.reported_effects()
+    rows = []
+    for quantity, unit, identifier in _QUANTITIES:
+        values = np.array([_change(k, quantity, unit) for k in kept])
+        known = values[np.isfinite(values)]
+        report = table.find(identifier)
+        direction = report.direction if isinstance(report, evidence.ReportedEffect) else "unknown"
+        verdicts = {_direction(v, unit) for v in known}
+        determined = len(verdicts) == 1 and len(known) == len(values)
+        rows.append(
+            {
+                "quantity": quantity,
+                "unit": unit,
+                "best": values[0],
+                "low": known.min() if len(known) else np.nan,
+                "high": known.max() if len(known) else np.nan,
+                "determined": determined,
+                "reported": direction,
+                "reported_id": identifier,
+                "source": table.citation(report),
+                "agrees": _agrees(direction, verdicts.copy().pop()) if determined else None,
+            }
+        )
+    return rows
+
+
+def _change(kept: dict[str, Any], quantity: str, unit: str) -> float:
+    field = _FIELD.get(quantity, quantity)
+    before, during = kept["before"][field], kept["during"][field]
+    if before is None or during is None:
+        return np.nan
+    if unit == "deg":
+        return float((during - before + 90.0) % 180.0 - 90.0)
+    return float(during / before) if before > 0 else np.nan
+
+
+def _direction(value: float, unit: str) -> str:
+    if unit == "deg":
+        return "shifts" if abs(value) > _SHIFT_DEG else "no change"
+    if _EQUAL[0] <= value <= _EQUAL[1]:
+        return "no change"
+    return "increase" if value > 1 else "decrease"
+
+
+def _agrees(reported: str, found: str) -> bool | None:
+    reported = reported.lower()
+    if "unknown" in reported:
+        return None
+    if "no change" in reported or "unchanged" in reported:
+        return found == "no change"
+    if "decrease" in reported:
+        return found == "decrease"
+    if "change" in reported or "shift" in reported:
+        return found == "shifts"
+    return None

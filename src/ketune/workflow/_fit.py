@@ -1,0 +1,296 @@
+"""Fit a recording and write the fit directory."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ketune import tuning
+from ketune.cell import Cell
+from ketune.cell_model import build_cell, read_model
+from ketune.errors import InputError
+from ketune.fitting import KEPT_WITHIN, NAMES, PARAMETERS, Effort, Fit, Fitter, SpikeCounts, effort_named
+from ketune.morphology import read_morphology
+from ketune.progress import NullProgress, Progress
+from ketune.provenance import provenance
+from ketune.storage import check_output_directory, result_directory, write_json
+from ketune.tuning import Recording
+from ketune.workflow._scores import Scores, score
+from ketune.workflow._simulation import CONTROL, FittedNeuron, summary_fields
+
+FORMAT = "ketune-fit/1"
+# Fewer trials than this at an orientation are all fitted: half of them would carry too little.
+_SPLIT_FROM_TRIALS = 20
+_CHECK_SEED = 700_001
+
+
+def fit_recording(
+    data: Path,
+    output: Path,
+    *,
+    model: Path | None = None,
+    window: str | None = None,
+    neuron: str | None = None,
+    condition: str | None = None,
+    fold: bool = False,
+    radians: bool = False,
+    seed: int = 1,
+    starts: int | None = None,
+    effort: str = "standard",
+    morphology: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Fit the default cell, or another, to one recording; check it with spikes; write ``output``.
+
+    Parameters
+    ----------
+    data
+        Recording as CSV (docs/recordings.md).
+    output
+        Directory of the fit.
+    model, morphology
+        Cell model (TOML) and morphology (SWC, ASC); the shipped ones if not given.
+    window, neuron, condition, fold, radians
+        How to read the recording: see :func:`ketune.tuning.read_recording`.
+    seed
+        Of everything random.
+    starts
+        Ascents; the effort's own number if not given.
+    effort
+        ``"quick"``, ``"standard"`` or ``"thorough"``.
+
+    Returns
+    -------
+    dict
+        ``status``, ``directory``, ``parameters``, ``tuning`` and the check's scores.
+
+    Raises
+    ------
+    InputError
+        The recording, model, morphology or directory cannot be used. Nothing is written then.
+    """
+    recording = tuning.read_recording(
+        data, window=window, neuron=neuron, condition=condition, fold=fold, radians=radians
+    )
+    return fit_to_directory(
+        recording,
+        Path(output),
+        cell_source={"model": model, "morphology": morphology},
+        condition=condition,
+        seed=seed,
+        effort=effort_named(effort) if starts is None else _with_starts(effort_named(effort), starts),
+        overwrite=overwrite,
+        progress=progress or NullProgress(),
+    )
+
+
+def cell_from(source: dict[str, Any]) -> Cell:
+    """The cell that a fit's settings describe: paths of model and morphology, or None for the shipped ones."""
+    model, morphology = source.get("model"), source.get("morphology")
+    return build_cell(
+        read_model(model) if model else None, read_morphology(morphology) if morphology else None
+    )
+
+
+def fit_to_directory(
+    recording: Recording,
+    output: Path,
+    *,
+    cell_source: dict[str, Any],
+    condition: str | None,
+    seed: int,
+    effort: Effort,
+    overwrite: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    """The work of :func:`fit_recording` on a recording already read."""
+    check_output_directory(output, "fit", overwrite=overwrite)
+    if recording.direction_deg is not None and condition is None and len(recording.conditions()) > 1:
+        raise InputError(f"{recording.source}: several conditions; name one with --condition")
+    cell = cell_from(cell_source)
+    orientations = [float(o) for o in recording.orientations(condition)]
+    split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
+    fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
+    stimuli: list[float | None] = [*orientations, *([None] if recording.has_blank else [])]
+    fitter = Fitter(
+        cell,
+        [np.nan if o is None else o for o in stimuli],
+        [fitted.counts(o, condition) for o in stimuli],
+        window_ms=recording.window_s * 1e3,
+        effort=effort,
+        seed=seed,
+        progress=progress,
+    )
+    fit = fitter.run()
+    neuron = FittedNeuron(
+        cell,
+        fit.values,
+        placement_seed=seed,
+        orientation_deg=tuple(orientations),
+        window_ms=recording.window_s * 1e3,
+        spiking_dt_ms=effort.spiking_dt_ms,
+        engine=fitter.spiking,
+    )
+    check = neuron.counts(
+        CONTROL,
+        trials=effort.check_trials,
+        seed=_CHECK_SEED + seed,
+        progress=progress,
+        text="check with spikes",
+    )
+    test = [held_out.counts(o, condition) for o in orientations]
+    scores = score(check.only(np.isfinite(check.orientation_deg)), test, seed=seed)
+    replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=_CHECK_SEED + seed, progress=progress)
+    summary = neuron.summary(check)
+    status, message = _verdict(fit, scores, split)
+    document: dict[str, Any] = {
+        "status": status,
+        "message": message,
+        "recording": {
+            "name": recording.name,
+            "source": recording.source,
+            "sha256": recording.sha256,
+            "window_s": recording.window_s,
+            "orientation_deg": orientations,
+            "n_trials": [len(recording.counts(o, condition)) for o in orientations],
+            "has_blank": recording.has_blank,
+            "split": "half" if split else "all",
+        },
+        "parameters": _parameters(fit),
+        "undetermined": [{"combination": words, "sd_log": size} for words, size in fit.undetermined],
+        "kept_within": KEPT_WITHIN,
+        "kept_sets": [
+            {
+                "values": k.values,
+                "log_likelihood_difference": k.log_likelihood_difference,
+                "placement_seed": k.placement_seed,
+                "event_seed": seed,
+            }
+            for k in fit.kept
+        ],
+        "tuning": _tuning(fitted, stimuli, condition, fit),
+        "check": _check(check, scores, test, fit, orientations),
+        "replay": replay,
+        "readout": {
+            "hazard": fit.calibration.hazard.as_dict(),
+            "correlation": fit.calibration.correlation,
+            "dispersion": fit.calibration.dispersion,
+            "dt_ms": effort.silent_dt_ms,
+            "spiking_dt_ms": effort.spiking_dt_ms,
+        },
+        "summary": {
+            "recorded": summary_fields(tuning.summarise_recording(recording, condition)),
+            "spiking": summary_fields(summary),
+        },
+        "traces": [neuron.traces(CONTROL, orientation_deg=summary.preferred_deg, seed=_CHECK_SEED + seed)],
+        "history": [{"stage": stage, "log_likelihood": value} for stage, value in fit.history],
+        "settings": {
+            "seed": seed,
+            "condition": condition,
+            "effort": asdict(effort),
+            "cell": {k: None if v is None else str(Path(v).resolve()) for k, v in cell_source.items()},
+            "log_likelihood": fit.log_likelihood,
+            "bias_correction": fit.bias_correction,
+            "compartments": cell.table.n,
+            "compartments_sha256": cell.table.sha256(),
+        },
+        "provenance": provenance(seed=seed),
+    }
+    with result_directory(output, "fit", overwrite=overwrite) as folder:
+        write_json(folder / "fit.json", document, FORMAT)
+        if Path(recording.source).is_file():
+            shutil.copyfile(recording.source, folder / "recording.csv")
+        else:
+            recording.to_csv(folder / "recording.csv")
+    return {
+        "status": status,
+        "message": message,
+        "directory": str(output),
+        "recording": recording.name,
+        "parameters": {
+            n: {k: p[k] for k in ("value", "se", "unit", "at_bound")}
+            for n, p in document["parameters"].items()
+        },
+        "tuning": {k: document["tuning"][k] for k in ("orientation_deg", "recorded_mean", "fitted_mean")},
+        "check": {k: v for k, v in document["check"].items() if not isinstance(v, list | np.ndarray)},
+        "replay": replay,
+    }
+
+
+def _with_starts(effort: Effort, starts: int) -> Effort:
+    return replace(effort, starts=starts)
+
+
+def _verdict(fit: Fit, scores: Scores, split: bool) -> tuple[str, str]:
+    held = (
+        "the half of the trials that was held out" if split else "the fitted trials (too few to hold any out)"
+    )
+    numbers = (
+        f"correlation of the means {scores.correlation:.3f}, RMSE {100 * scores.rmse_fraction_of_range:.0f} % of the "
+        f"recorded range, Fano ratio {scores.fano_ratio_median:.2f}, against {held}"
+    )
+    if not scores.passed:
+        return "out_of_reach", f"the spiking cell does not reproduce this recording: {numbers}"
+    if fit.status != "converged":
+        return "stopped", f"the likelihood was still rising when the iterations were used up; {numbers}"
+    return "converged", f"the spiking cell reproduces this recording: {numbers}"
+
+
+def _parameters(fit: Fit) -> dict[str, dict[str, Any]]:
+    by_name = {p.name: p for p in PARAMETERS}
+    return {
+        name: {
+            "value": fit.values[name],
+            "se": fit.standard_error[name],
+            "unit": by_name[name].unit,
+            "low": by_name[name].low,
+            "high": by_name[name].high,
+            "at_bound": by_name[name].at_bound(fit.values[name]),
+            "meaning": by_name[name].meaning,
+            "determined": fit.determined[name],
+        }
+        for name in NAMES
+    }
+
+
+def _tuning(
+    fitted: Recording, stimuli: list[float | None], condition: str | None, fit: Fit
+) -> dict[str, Any]:
+    counts = [fitted.counts(o, condition) for o in stimuli]
+    fano = [tuning.fano_factor(c) for c in counts]
+    return {
+        "orientation_deg": stimuli,
+        "recorded_mean": [c.mean() for c in counts],
+        "recorded_sem": [c.std(ddof=1) / np.sqrt(len(c)) if len(c) > 1 else np.nan for c in counts],
+        "recorded_fano": [f.value for f in fano],
+        "recorded_fano_se": [f.se for f in fano],
+        "fitted_mean": fit.fitted_mean,
+        "fitted_fano": fit.fitted_fano,
+    }
+
+
+def _check(
+    check: SpikeCounts, scores: Scores, test: list[np.ndarray], fit: Fit, orientations
+) -> dict[str, Any]:
+    fano = [tuning.fano_factor(c) for c in test]
+    blank = [np.nan] * (len(check.mean) - len(test))
+    return {
+        "n_trials": check.n_trials,
+        "orientation_deg": check.orientation_deg,
+        "spiking_mean": check.mean,
+        "spiking_sem": check.sem,
+        "spiking_fano": check.fano,
+        "spiking_fano_se": check.fano_se,
+        "prediction_mean": [*fit.fitted_mean[: len(orientations)], *blank],
+        "test_mean": [*(c.mean() for c in test), *blank],
+        "test_sem": [*(c.std(ddof=1) / np.sqrt(len(c)) if len(c) > 1 else np.nan for c in test), *blank],
+        "test_fano": [*(f.value for f in fano), *blank],
+        "test_fano_se": [*(f.se for f in fano), *blank],
+        **asdict(scores),
+        "passed": scores.passed,
+    }
