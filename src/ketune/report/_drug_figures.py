@@ -316,6 +316,8 @@ def map_pictures(application: Application) -> list[s.Picture]:
                 f"grey: none. {_MAP_MARKS}",
             )
         )
+    if not np.isfinite(block).any():
+        return pictures
     fig = s.figure()
     axes = fig.subplots()
     mesh = axes.pcolormesh(

@@ -8,6 +8,7 @@ from ketune.errors import InputError
 from ketune.report import _style as s
 from ketune.report import _words as w
 from ketune.report._drug_figures import draw_conditions
+from ketune.report._fit_figures import plot_orientations
 from ketune.report._neuron_figures import draw_block
 from ketune.report._results import load
 
@@ -22,9 +23,18 @@ def draw(directory: Path, path: Path) -> Path:
     with s.style():
         fig = s.figure(9.0, 3.1)
         tuning, fano, neuron = fig.subplots(1, 3, width_ratios=[1.0, 1.0, 1.25])
+        recorded = result.fit.tuning
+        for axes, values, error in (
+            (tuning, recorded.recorded_mean, recorded.recorded_sem),
+            (fano, recorded.recorded_fano, recorded.recorded_fano_se),
+        ):
+            plot_orientations(
+                axes, recorded.orientation_deg, values, error, offset=-3.5, label="recorded", color=s.RECORDED,
+                marker="o", line="", filled=False,
+            )  # fmt: skip
         draw_conditions(tuning, application, shown, lambda t: (t.mean, t.sem))
         tuning.set_ylabel(f"spikes in {w.number(result.fit.recording.window_s, unit='s')}")
-        tuning.set_title("Tuning of the fitted neuron", loc="left", fontweight="bold")
+        tuning.set_title("Tuning, recorded and model", loc="left", fontweight="bold")
         tuning.legend(loc="best")
         fano.axhline(1.0, color=s.MUTED, lw=0.9, ls=":", zorder=0)
         draw_conditions(fano, application, shown, lambda t: (t.fano, t.fano_se))

@@ -47,9 +47,9 @@ def scores(check: Check) -> list[Score]:
             None if r is None else r >= CORRELATION,
         ),
         Score(
-            "root-mean-square error, of the recorded range",
-            w.with_error(_hundredfold(e), _hundredfold(check.rmse_se), "%"),
-            f"at most {100 * RMSE:.0f} %",
+            "root-mean-square error",
+            w.with_error(_hundredfold(e), _hundredfold(check.rmse_se), "% of range"),
+            f"at most {100 * RMSE:.0f} % of range",
             None if e is None else e <= RMSE,
         ),
         Score(
