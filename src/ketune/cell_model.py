@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -67,7 +68,7 @@ class CellModel(_Strict):
                 raise ValueError(
                     f"unknown region '{sorted(unknown)[0]}' (regions: {', '.join(compartments.REGIONS)})"
                 )
-        labels = [x.label for x in (*self.density, *self.synapse)]
+        labels = [d.label for d in self.density] + [s.label for s in self.synapse]
         if duplicate := {x for x in labels if labels.count(x) > 1}:
             raise ValueError(f"label '{sorted(duplicate)[0]}' is used twice")
         if "leak" not in labels:
@@ -144,7 +145,7 @@ def build_cell(
     ).rest_balanced()
 
 
-def default_cell(**options) -> Cell:
+def default_cell(**options: Any) -> Cell:
     """The shipped cat V1 L2/3 pyramidal cell, at rest; options as of :func:`build_cell`."""
     return build_cell(**options)
 
@@ -176,7 +177,9 @@ def _synapse(model: SynapseModel, table: compartments.CompartmentTable) -> Place
     return Placement(model.label, mechanism, rows, _values(mechanism, model.parameters, table.region[rows]))
 
 
-def _values(mechanism: mechanisms.Mechanism, given, region: np.ndarray) -> dict[str, np.ndarray]:
+def _values(
+    mechanism: mechanisms.Mechanism, given: Mapping[str, ByRegion], region: np.ndarray
+) -> dict[str, np.ndarray]:
     values = {}
     for name, parameter in mechanism.parameters.items():
         value = given.get(name, parameter.value)

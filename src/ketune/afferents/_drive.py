@@ -57,12 +57,12 @@ class Drive:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
-def wrapped_deg(difference, xp=np):
+def wrapped_deg(difference: Any, xp: Any = np) -> Any:
     """An orientation difference in [-90, 90)."""
     return xp.mod(difference + 90.0, 180.0) - 90.0
 
 
-def shared_gain(drive: Drive, deviate, xp=np):
+def shared_gain(drive: Drive, deviate: Any, xp: Any = np) -> Any:
     """The trial's lognormal gain with mean 1; ``deviate`` is its standard normal."""
     return xp.exp(drive.gain_sd * deviate - 0.5 * xp.square(drive.gain_sd))
 
@@ -71,13 +71,13 @@ def rate_hz(
     drive: Drive,
     stream: int,
     *,
-    gain_deviate,
-    orientation_deg=None,
-    tree=None,
-    deviate=None,
-    time_course=1.0,
-    xp=np,
-):
+    gain_deviate: Any,
+    orientation_deg: Any = None,
+    tree: Any = None,
+    deviate: Any = None,
+    time_course: Any = 1.0,
+    xp: Any = np,
+) -> Any:
     """Rate of one synapse of a stream (Hz); differentiable in every field of ``drive``.
 
     Parameters

@@ -68,7 +68,9 @@ def stratified_gain(n_trials: int) -> np.ndarray:
     return special.ndtri((np.arange(n_trials) + 0.5) / n_trials)
 
 
-def _proposals(layout: SynapseLayout, stream: int, *, bound_hz: float, duration_ms: float, key: list[int]):
+def _proposals(
+    layout: SynapseLayout, stream: int, *, bound_hz: float, duration_ms: float, key: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Synapse, time (ms) and height (Hz) of every event below ``bound_hz`` in one trial of one stream."""
     name = STREAMS[stream]
     n = len(layout.driven) if name == "driven" else len(layout.compartment[_PORT_OF_STREAM[name]])
@@ -122,13 +124,18 @@ def candidates(
     shown = np.isfinite(orientation)
     deviates = gain_deviates(seed, trials) if gain is None else np.asarray(gain, float)
     parts: list[dict[str, np.ndarray]] = []
-    for index, (trial, gain) in enumerate(zip(trials, deviates, strict=True)):
+    for index, (trial, own_gain) in enumerate(zip(trials, deviates, strict=True)):
         for stream, name in enumerate(STREAMS):
             course = 1.0 + grating.modulation if name == "driven" else 1.0
             peak = rate_hz(
-                drive, stream, gain_deviate=gain, orientation_deg=drive.preferred_basal_deg, tree=0, time_course=course,
+                drive,
+                stream,
+                gain_deviate=own_gain,
+                orientation_deg=drive.preferred_basal_deg,
+                tree=0,
                 deviate=0.0,
-            )  # fmt: skip
+                time_course=course,
+            )
             reach = 1.0 + _SOFT_REACH * softness
             synapse, time, height = _proposals(
                 layout,
@@ -150,7 +157,7 @@ def candidates(
                 rate_hz(
                     drive,
                     stream,
-                    gain_deviate=gain,
+                    gain_deviate=own_gain,
                     orientation_deg=orientation[columns][:, None],
                     tree=tree,
                     deviate=deviate,
@@ -172,7 +179,7 @@ def candidates(
                     "height_hz": height[event],
                     "scale_hz": softness * rate[row, event],
                     "orientation_deg": orientation[columns][row],
-                    "gain_deviate": np.full(len(row), gain),
+                    "gain_deviate": np.full(len(row), own_gain),
                     "tree": tree[event],
                     "deviate": deviate[event],
                     "time_course": course_all[event] * lit,
@@ -208,12 +215,15 @@ def hard_events(
     trials: np.ndarray | range,
     seed: int,
     dt_ms: float,
+    gain: np.ndarray | None = None,
 ) -> Events:
     """The events that are present at a drive: what evaluation and NEURON use."""
-    return candidates(layout, grating, drive, trials=trials, seed=seed, dt_ms=dt_ms).events
+    return candidates(layout, grating, drive, trials=trials, seed=seed, dt_ms=dt_ms, gain=gain).events
 
 
-def _limit_per_step(step, lane, port, n_lanes: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+def _limit_per_step(
+    step: np.ndarray, lane: np.ndarray, port: np.ndarray, n_lanes: int, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Move events beyond :data:`MAX_PER_STEP` to the following step; those pushed past the end are left out.
 
     Arrays are sorted by (step, lane, port) when they come in.

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Array
 
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines.slots import Slots, lay_out
-from ketune.engines.twin import Derivative, Parameters, Twin
+from ketune.engines.twin import Derivative, Parameters, States, Twin
 from ketune.events import Events
 
 SPIKE_THRESHOLD_mV = -20.0
 """A somatic spike is an upward crossing of this voltage."""
 
-# A block of 64 lanes keeps all states of a 250-node tree in a core's L2 cache.
-_BLOCK_LANES = 64
+# Measured on the default cell: below 64 lanes the overhead of each operation shows, above 128 the states leave the
+# core's cache.
+_BLOCK_LANES = (64, 128)
 _CHUNK_STEPS = 500
 
 
@@ -84,8 +86,17 @@ class JaxEngine:
         self._start = jax.jit(self.twin.initial, static_argnames=("n_lanes",))
 
     def _advance_chunk(
-        self, v, states, parameters: Parameters, compartment, weight, injected, *, n_steps, recorded
-    ):
+        self,
+        v: Array,
+        states: States,
+        parameters: Parameters,
+        compartment: dict[str, Array],
+        weight: dict[str, Array],
+        injected: Array | None,
+        *,
+        n_steps: int,
+        recorded: tuple[int, ...],
+    ) -> tuple[tuple[Array, States], Array]:
         def body(carry, inputs):
             v, states = carry
             comp, w, current = inputs
@@ -103,7 +114,7 @@ class JaxEngine:
         record: Sequence[int] = (0,),
         keep_voltage: bool = True,
         stride: int = 1,
-        block_lanes: int = _BLOCK_LANES,
+        block_lanes: int | None = None,
         threads: int | None = None,
         on_advance: Callable[[float], None] | None = None,
     ) -> Run:
@@ -117,17 +128,23 @@ class JaxEngine:
             Current into the soma, ``(n_steps,)`` or ``(n_steps, n_lanes)``; positive depolarises.
         record, keep_voltage, stride
             Compartments to record (the soma comes first in any case), whether to keep their voltage, and how often.
+        block_lanes, threads
+            Lanes that are computed together, and how many such blocks at a time (default: the number of cores).
         on_advance
             Called with the simulated seconds (over all lanes) that a chunk added.
         """
         rows = (0, *[r for r in record if r != 0])
+        available = threads or os.cpu_count() or 1
+        if block_lanes is None:
+            smaller, larger = _BLOCK_LANES
+            block_lanes = larger if events.n_lanes >= larger * available else smaller
         blocks = [
             slice(start, min(start + block_lanes, events.n_lanes))
             for start in range(0, events.n_lanes, block_lanes)
         ]
         overrides = dict(overrides or {})
 
-        def one(part: slice):
+        def one(part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             lanes = np.arange(part.start, part.stop)
             own = {
                 k: x[:, part] if np.ndim(x) == 2 and np.shape(x)[1] > 1 else x for k, x in overrides.items()
@@ -140,7 +157,7 @@ class JaxEngine:
                 )
             return self._run_block(events.select(lanes), own, current, rows, keep_voltage, stride, on_advance)
 
-        workers = min(threads or os.cpu_count() or 1, len(blocks))
+        workers = min(available, len(blocks))
         with ThreadPoolExecutor(max_workers=workers) as pool:
             results = list(pool.map(one, blocks))
         offsets = [part.start for part in blocks]
@@ -155,7 +172,16 @@ class JaxEngine:
             spike_ms=np.concatenate([r[2] for r in results]),
         )
 
-    def _run_block(self, events: Events, overrides, injected, rows, keep_voltage, stride, on_advance):
+    def _run_block(
+        self,
+        events: Events,
+        overrides: Overrides,
+        injected: np.ndarray | None,
+        rows: tuple[int, ...],
+        keep_voltage: bool,
+        stride: int,
+        on_advance: Callable[[float], None] | None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         twin, slots = self.twin, lay_out(events, dtype=self.twin.dtype.type)
         parameters = twin.parameters(overrides)
         v, states = self._start(parameters, n_lanes=events.n_lanes)
@@ -189,7 +215,9 @@ class JaxEngine:
         return voltage, lane[order], step[order] * twin.dt_ms
 
 
-def _chunk(slots: Slots, injected, start: int, stop: int, twin: Twin):
+def _chunk(
+    slots: Slots, injected: np.ndarray | None, start: int, stop: int, twin: Twin
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray | None]:
     compartment = {k: x[start:stop] for k, x in slots.compartment.items()}
     weight = {k: x[start:stop] for k, x in slots.weight.items()}
     return compartment, weight, None if injected is None else injected[start:stop].astype(twin.dtype)

@@ -37,7 +37,9 @@ def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int]
     Each port gets ``n_slots[port]`` slots (a fixed number keeps one compiled function valid), or as many as its busiest
     step and lane needs.
     """
-    compartment, weight, event_at = {}, {}, {}
+    compartment: dict[str, np.ndarray] = {}
+    weight: dict[str, np.ndarray] = {}
+    event_at: dict[str, np.ndarray] = {}
     for index, name in enumerate(events.port_names):
         of_port = np.flatnonzero(events.port == index)
         step = events.step[of_port].astype(np.int64)

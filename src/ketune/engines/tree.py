@@ -47,7 +47,11 @@ def _schedule(parent: np.ndarray) -> tuple[_Round, ...]:
             touching[a].append(index)
             touching[b].append(index)
 
-        def others(node: int, touching=touching, edges=edges) -> list[int]:
+        def others(
+            node: int,
+            touching: dict[int, list[int]] = touching,
+            edges: list[tuple[int, int]] = edges,
+        ) -> list[int]:
             return [a if b == node else b for a, b in (edges[e] for e in touching[node])]
 
         chosen: set[int] = set()

@@ -28,7 +28,7 @@ from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
 from ketune.fitting._surrogate import Correction, Surrogate
-from ketune.progress import NullProgress, Progress
+from ketune.progress import NullProgress, Progress, Task
 
 # Where random parameter sets are drawn: the part of the bounds in which the default cell works (docs/working-range.md).
 _STARTING_BOX = {
@@ -213,7 +213,15 @@ class Fitter:
                 on_advance=task.advance,
             )
 
-    def _likelihood_of_sets(self, sets, layout, calibration, correction, trials, description) -> np.ndarray:
+    def _likelihood_of_sets(
+        self,
+        sets: Sequence[dict[str, float]],
+        layout: SynapseLayout,
+        calibration: Calibration,
+        correction: Correction,
+        trials: int,
+        description: str,
+    ) -> np.ndarray:
         """Log-likelihood of many parameter sets, all lanes of one run; events are kept or not, never softly."""
         seconds = len(sets) * len(self.counts) * trials * self._short.duration_ms * 1e-3
         with self.progress.task(description, seconds) as task:
@@ -282,7 +290,14 @@ class Fitter:
         ]
 
     def simulate(
-        self, values: dict[str, float], *, trials: int, seed: int, placement_seed: int, stratified: bool, task
+        self,
+        values: dict[str, float],
+        *,
+        trials: int,
+        seed: int,
+        placement_seed: int,
+        stratified: bool,
+        task: Task,
     ) -> SpikeCounts:
         """Spiking counts of the recorded orientations in the recording's window."""
         return simulate_counts(
@@ -367,7 +382,9 @@ def _draws(information: np.ndarray, n: int, rng: np.random.Generator) -> list[np
     return [vectors @ (spread * rng.standard_normal(len(values))) for _ in range(n)]
 
 
-def _uncertainty(ascent: Ascent):
+def _uncertainty(
+    ascent: Ascent,
+) -> tuple[dict[str, float], dict[str, bool], tuple[tuple[str, float], ...]]:
     u = ascent.coordinates
     values, vectors = _eigen(ascent.information)
     # A direction that the data do not constrain at all still has the width of the bounds.

@@ -34,7 +34,7 @@ class FitParameter:
     scale: Scale
     meaning: str
 
-    def value(self, coordinate, xp=np):
+    def value(self, coordinate: Any, xp: Any = np) -> Any:
         """Parameter value at an unbounded coordinate."""
         if self.scale == "orientation":
             return coordinate
@@ -92,7 +92,7 @@ _SYNAPSE_OF = {"ampa_nS": "ampa", "nmda_nS": "nmda", "pv_nS": "gaba_pv", "sst_nS
 _DRIVE_NAMES = tuple(n for n in NAMES if n not in _SYNAPSE_OF)
 
 
-def values_of(coordinates, xp=np) -> dict[str, Any]:
+def values_of(coordinates: Any, xp: Any = np) -> dict[str, Any]:
     """Parameter values at a vector of coordinates."""
     return {p.name: p.value(coordinates[i], xp) for i, p in enumerate(PARAMETERS)}
 

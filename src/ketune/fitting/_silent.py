@@ -92,7 +92,9 @@ class SilentTwin:
             features[port] = f
         return features
 
-    def _weights(self, drive: Drive, slots, orientation, gain):
+    def _weights(
+        self, drive: Drive, slots: dict[str, dict[str, Array]], orientation: Array, gain: Array
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
         compartment, weight = {}, {}
         for port, f in slots.items():
             rate = rate_hz(
@@ -113,7 +115,12 @@ class SilentTwin:
         return compartment, weight
 
     def expected(
-        self, coordinates: Float[Array, " parameters"], features, orientation, gain, hazard
+        self,
+        coordinates: Float[Array, " parameters"],
+        features: Features,
+        orientation: Float[Array, " lanes"],
+        gain: Float[Array, " lanes"],
+        hazard: Sequence[float],
     ) -> Float[Array, " lanes"]:
         """Expected spikes of every lane in the window; pure, and differentiable forward and in reverse.
 
@@ -199,7 +206,9 @@ class SilentTwin:
             results = pool.map(lambda w, block: np.asarray(self._pullback(u, w, *block, h)), parts, blocks)
             return np.sum(list(results), axis=0, dtype=float)
 
-    def _blocks(self, features: Features, orientation: np.ndarray, gain: np.ndarray):
+    def _blocks(
+        self, features: Features, orientation: np.ndarray, gain: np.ndarray
+    ) -> list[tuple[Features, np.ndarray, np.ndarray]]:
         o, g = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
         parts = [slice(start, start + _BLOCK_LANES) for start in range(0, len(o), _BLOCK_LANES)]
         return [(jax.tree.map(lambda x, p=p: x[:, :, p], features), o[p], g[p]) for p in parts]

@@ -275,7 +275,7 @@ def _tuning(
 
 
 def _check(
-    check: SpikeCounts, scores: Scores, test: list[np.ndarray], fit: Fit, orientations
+    check: SpikeCounts, scores: Scores, test: list[np.ndarray], fit: Fit, orientations: list[float]
 ) -> dict[str, Any]:
     fano = [tuning.fano_factor(c) for c in test]
     blank = [np.nan] * (len(check.mean) - len(test))
