@@ -106,8 +106,8 @@ def fit_document(
             "source": "synthetic numbers for the layout of the report",
             "sha256": "0" * 64,
             "window_s": 1.28,
-            "orientation_deg": orientations,
-            "n_trials": [400] * n,
+            "orientation_deg": ORIENTATIONS,
+            "n_trials": [400] * 8,
             "has_blank": blank,
             "split": "half",
             "assumed_degrees": True,
@@ -130,16 +130,17 @@ def fit_document(
         },
         "check": {
             "n_trials": 200,
-            "orientation_deg": orientations,
-            "spiking_mean": noisy(mean, 0.4),
-            "spiking_sem": sem,
-            "spiking_fano": noisy(fano, 0.3),
-            "spiking_fano_se": [0.3] * n,
-            "prediction_mean": noisy(mean, 0.2),
-            "test_mean": noisy(mean, 0.3),
-            "test_sem": sem,
-            "test_fano": noisy(fano, 0.3),
-            "test_fano_se": [0.3] * n,
+            # The model is always given blank trials too, which nothing was predicted for.
+            "orientation_deg": [*ORIENTATIONS, None],
+            "spiking_mean": [*noisy(mean, 0.4)[:8], 0.5],
+            "spiking_sem": [*sem[:8], 0.05],
+            "spiking_fano": [*noisy(fano, 0.3)[:8], 1.1],
+            "spiking_fano_se": [0.3] * 9,
+            "prediction_mean": [*noisy(mean, 0.2)[:8], None],
+            "test_mean": [*noisy(mean, 0.3)[:8], None],
+            "test_sem": [*sem[:8], None],
+            "test_fano": [*noisy(fano, 0.3)[:8], None],
+            "test_fano_se": [*[0.3] * 8, None],
             "correlation": 0.974 if passed else 0.62,
             "correlation_se": 0.011,
             "rmse_fraction_of_range": 0.071 if passed else 0.31,
@@ -158,7 +159,7 @@ def fit_document(
         },
         "summary": {
             "recorded": indices(67.9, 0.21, 16.5, 7.0, 0.4 if blank else None),
-            "spiking": indices(66.2, 0.2, 16.1, 7.2, 0.5 if blank else None),
+            "spiking": indices(66.2, 0.2, 16.1, 7.2, 0.5),
         },
         "traces": [trace("before", 0)],
         "history": [
@@ -208,7 +209,7 @@ def trace(condition: str, seed: int) -> dict[str, Any]:
     }
 
 
-def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
+def apply_document(*, seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed + 99)
     drug = load_drug("ketamine")
     theta = np.array(ORIENTATIONS)
@@ -218,7 +219,6 @@ def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
     table = compartments.build(default_morphology())
     depths = np.maximum(300 - table.xyz_um[:, 1] + table.xyz_um[0, 1], 0)
     concentration = 3000 * np.exp(-depths / 110)
-    n = len(depths)
     parent = _parents(table)
     dendrites = np.flatnonzero(np.isin(table.region, ["basal", "apical"]))
     near = np.flatnonzero(table.path_um < 50)
@@ -238,7 +238,7 @@ def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
                 "effect": {
                     "nmda_block": {r: c / (c + 6) for r, c in at.items()},
                     "hcn_block": 0.4 * strength,
-                    "hcn_shift_mV": -9.5 * strength,
+                    "hcn_shift_mV": 9.5 * strength,
                     "nav_block": 0.12 * strength,
                     "kv_block": {"soma": 0.4 * strength, "basal": 0.38 * strength, "apical": 0.5 * strength},
                     "kv_shift_mV": 5.0 * strength,
@@ -248,15 +248,15 @@ def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
                     "sst_drive": 1 - 0.56 * strength,
                 },
                 "tuning": {
-                    "orientation_deg": [*ORIENTATIONS, *([None] if blank else [])],
-                    "mean": [*mean, *([0.6] if blank else [])],
-                    "sem": [*np.sqrt(mean * fano / 50), *([0.1] if blank else [])],
-                    "fano": [*fano, *([1.1] if blank else [])],
-                    "fano_se": [*([0.35] * 8), *([0.2] if blank else [])],
+                    "orientation_deg": [*ORIENTATIONS, None],
+                    "mean": [*mean, 0.6],
+                    "sem": [*np.sqrt(mean * fano / 50), 0.1],
+                    "fano": [*fano, 1.1],
+                    "fano_se": [*([0.35] * 8), 0.2],
                     "n_trials": 50,
                 },
                 "summary": indices(
-                    68 + 8 * strength, 0.21 - 0.05 * strength, 16.4 + 2 * strength, 7.1 + 2 * strength, None
+                    68 + 8 * strength, 0.21 - 0.05 * strength, 16.4 + 2 * strength, 7.1 + 2 * strength, 0.5
                 ),
                 "shift": None
                 if label == "before"
@@ -283,8 +283,8 @@ def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
             {
                 "placement_seed": i % 3,
                 "log_likelihood_difference": 0.9 * i,
-                "before": {**before, "mean_fano": 2.8 + rng.normal(0, 0.1)},
-                "during": {**during, "mean_fano": 2.1 + rng.normal(0, 0.15)},
+                "before": {**before, "fano": 2.8 + rng.normal(0, 0.1)},
+                "during": {**during, "fano": 2.1 + rng.normal(0, 0.15)},
             }
         )
     source = "Ouelhazi 2019"
@@ -321,12 +321,13 @@ def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
         "kept": kept,
         "main_condition": "30 min",
         "changes": [
-            change("preferred_deg", "deg", 8.0, 1.2, 13.1, True, "shifts", "K1", source, True),
-            change("gosi", "ratio", 0.79, 0.66, 0.9, True, "decrease", "K2", source, True),
-            change("fano", "ratio", 0.74, 0.68, 0.83, True, "decrease", "K3", source, True),
-            change("spontaneous", "ratio", None, None, None, False, "no change", "K4", source, None),
+            change("preferred_deg", "deg", 8.0, 1.2, 13.1, True, "changes", "K1", source, True),
+            change("gosi", "ratio", 0.79, 0.66, 0.9, True, "decreases", "K2", source, True),
+            change("fano", "ratio", 0.74, 0.68, 0.83, True, "decreases", "K3", source, True),
+            change("spontaneous", "ratio", 1.3, 0.7, 1.9, False, "no change", "K4", source, None),
             change("peak_rate", "ratio", 1.13, 0.8, 1.4, False, "unknown", "K5", "", None),
         ],
+        "margins": {"shift_deg": 5.0, "equal": [0.8, 1.25]},
         "replay": {"n": 64, "identical": True, "largest_count_difference": 0, "problems": []},
         "traces": [trace("30 min", 1)],
         "neuron": {
@@ -345,7 +346,6 @@ def apply_document(*, seed: int = 0, blank: bool = False) -> dict[str, Any]:
             },
             "soma_depth_um": 300.0,
         },
-        "summary": [f"Synthetic result over {n} compartments, for the layout only."],
         "provenance": {"command": "ketune apply synthetic --dose '10 mg/ml'", "seed": seed},
     }
 
@@ -384,6 +384,6 @@ def write_example(directory: Path, *, drug: bool = True, **options: Any) -> Path
     fit = fit_document(**options)
     write_json(directory / "fit.json", fit, "ketune-fit/1")
     if drug:
-        applied = apply_document(seed=options.get("seed", 0), blank=options.get("blank", False))
+        applied = apply_document(seed=options.get("seed", 0))
         write_json(directory / "apply-ketamine-topical.json", applied, "ketune-apply/1")
     return directory

@@ -81,8 +81,9 @@ def change(**options: Any) -> Change:
 def test_changes_in_words() -> None:
     assert w.change_in_words(change()) == "fell to 0.79 of its value (0.66 to 0.90)"
     assert w.change_in_words(change(best=1.45, low=1.1, high=2.0)).startswith("rose to 1.45 of its value")
-    assert w.change_in_words(change(best=1.004)).startswith("did not change")
+    assert w.change_in_words(change(best=1.004)).startswith("did not change (")
     assert w.change_in_words(change(determined=False, high=1.2)).startswith("not determined by these data")
+    assert w.change_in_words(change(best=0.85, found="no change")).startswith("did not change beyond")
     moved = change(quantity="preferred_deg", unit="deg", best=-8.0, low=-13.0, high=-1.2)
     assert w.change_in_words(moved) == "moved by −8.0° (−13 to −1.2°)"
     assert w.change_in_words(change(best=None)) == "not available"
@@ -103,7 +104,9 @@ def test_verdict_on_a_good_fit() -> None:
     said = sentences(fit_document(), apply_document())
     mark, text = said["May it be used?"]
     assert mark == "yes"
-    assert text.startswith("Yes. With 200 fresh spiking trials per orientation")
+    assert text.startswith(
+        "Yes. In 200 fresh spiking trials per orientation the model matches the held-out half"
+    )
     assert "0.974 ± 0.011" in text
     assert "gOSI) fell to 0.79 of its value (0.66 to 0.90)" in said["Ketamine in the model"][1]
     assert "illustration" not in said["Ketamine in the model"][1]
@@ -134,7 +137,7 @@ def test_verdict_on_fits_that_may_not_be_used() -> None:
     mark, text = sentences(missed)["May it be used?"]
     assert mark == "no"
     assert (
-        "misses trials that it had not seen: median Fano ratio, model over recording 0.500 ± 0.070, required 0.77"
+        "misses the held-out half of the recording: median Fano ratio, model over recording 0.500 ± 0.070"
         in text
     )
     assert "correlation" not in text

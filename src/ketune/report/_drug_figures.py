@@ -27,7 +27,7 @@ from ketune.report._results import (
 )
 
 _MARKERS = ("v", "P", "X", "<")
-_KEPT_PANELS = ("gosi", "mean_fano", "peak_rate_hz", "spontaneous_rate_hz", "preferred_deg", "hwhm_deg")
+_KEPT_PANELS = ("gosi", "fano", "peak_rate_hz", "spontaneous_rate_hz", "preferred_deg", "hwhm_deg")
 
 
 def looks(application: Application) -> dict[str, tuple[str, str, str]]:
@@ -193,14 +193,9 @@ def _forest(axes: Axes, group: Sequence[Change], *, ratio: bool) -> None:
 
 
 def _reported(change: Change) -> str:
-    words = {
-        "decrease": "reported ↓",
-        "increase": "reported ↑",
-        "no change": "reported =",
-        "shifts": "reported ↔",
-    }
-    text = words.get(change.reported)
-    return "no report" if text is None else f"{text} ({change.reported_id})"
+    signs = {"decrease": "↓", "increase": "↑", "no change": "=", "shift": "↔", "change": "↔"}
+    sign = signs.get(change.reported.lower().removesuffix("s"))
+    return "no report" if sign is None else f"reported {sign} ({change.reported_id})"
 
 
 def kept_picture(application: Application) -> s.Picture | None:
@@ -242,8 +237,14 @@ def kept_picture(application: Application) -> s.Picture | None:
         + "; ".join(_kept_words(application, name) for name in names)
         + ".",
         caption=f"Every kept parameter set (n = {n}) before and at {application.main_condition}; orange: the best set. "
+        f"{_kept_trials(application)}"
         "Lines that cross or fan out mark what the recording does not determine.",
     )
+
+
+def _kept_trials(application: Application) -> str:
+    numbers = [k.n_trials for k in application.kept if k.n_trials is not None]
+    return f"{w.trials(numbers)} trials per orientation. " if numbers else ""
 
 
 def _best_first(application: Application) -> list[KeptPair]:
@@ -252,7 +253,7 @@ def _best_first(application: Application) -> list[KeptPair]:
 
 _KEPT_TITLES = {
     "gosi": "gOSI",
-    "mean_fano": "Fano factor",
+    "fano": "Fano factor",
     "peak_rate_hz": "peak (Hz)",
     "spontaneous_rate_hz": "spont. (Hz)",
     "preferred_deg": "preferred (deg)",

@@ -112,7 +112,7 @@ def traces_picture(traces: Sequence[Trace]) -> s.Picture | None:
     rows = fig.subplots(len(traces), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axes, trace in zip(rows, traces, strict=True):
         time = np.asarray(trace.time_ms)
-        axes.plot(*_thin(time, array(trace.dendrite_mV)), color=s.DENDRITE, lw=0.9, label=trace.dendrite)
+        axes.plot(*_thin(time, array(trace.dendrite_mV)), color=s.DENDRITE, lw=0.9, label=_place(trace))
         axes.plot(*_thin(time, array(trace.soma_mV)), color=s.SOMA, lw=0.9, label="soma")
         at = "" if trace.orientation_deg is None else f", {w.number(trace.orientation_deg, 3, 'deg')}"
         axes.set_title(f"{trace.condition}{at}", loc="left")
@@ -121,15 +121,19 @@ def traces_picture(traces: Sequence[Trace]) -> s.Picture | None:
     rows[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1)
     conditions = w.listed(dict.fromkeys(t.condition for t in traces))
     peaks = "; ".join(
-        f"{t.condition}: soma {_volts(t.soma_mV)}, {t.dendrite} {_volts(t.dendrite_mV)}" for t in traces
+        f"{t.condition}: soma {_volts(t.soma_mV)}, {_place(t)} {_volts(t.dendrite_mV)}" for t in traces
     )
     return s.picture(
         fig,
         alt=f"Membrane potential against time at soma and dendrite. {peaks}.",
         caption=f"One example trial in each condition ({conditions}; n = 1): potential at the soma and in a "
-        f"dendrite ({traces[0].dendrite}). Conditions share the synaptic events that the drug does not remove.",
+        f"dendrite ({_place(traces[0])}). Conditions share the synaptic events that the drug does not remove.",
         wide=True,
     )
+
+
+def _place(trace: Trace) -> str:
+    return trace.dendrite.replace(" um ", " µm ")
 
 
 def _volts(values: Sequence[Number]) -> str:
@@ -159,7 +163,7 @@ def _plot_series(axes: Axes, series: Sequence[_Series]) -> None:
             axes, one.orientation_deg, one.mean, one.error, offset=offset, label=one.label, color=one.color,
             marker=one.marker, line=one.line, filled=one.filled,
         )  # fmt: skip
-    orientation_axis(axes, series[0].orientation_deg)
+    orientation_axis(axes, [theta for one in series for theta in one.orientation_deg])
 
 
 def plot_orientations(
@@ -232,7 +236,13 @@ def _n(fit: Fit) -> str:
 
 def _closing(series: Sequence[_Series]) -> str:
     theta = array(series[0].orientation_deg)
-    return " 0° is drawn again at 180°." if np.nanmin(theta) == 0 and np.nanmax(theta) < 180 else ""
+    theta = theta[np.isfinite(theta)]
+    closed = theta.size > 0 and theta.min() == 0 and theta.max() < 180
+    recorded, model = (any(t is None for t in series[k].orientation_deg) for k in (0, -1))
+    text = " 0° is drawn again at 180°." if closed else ""
+    return text + (
+        " The recording had no blank trials; those of the model are shown." if model and not recorded else ""
+    )
 
 
 def _extremes(series: Sequence[_Series]) -> str:

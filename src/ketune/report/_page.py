@@ -109,7 +109,7 @@ def _section(index: int, result: Result, models: dict[str, DrugModel]) -> dict[s
 
 
 def _application(identifier: str, a: Application, fit: Fit, models: dict[str, DrugModel]) -> dict[str, Any]:
-    traces = [*([] if any(t.condition == "before" for t in a.traces) else fit.traces), *a.traces]
+    traces = [*([] if any(t.condition == a.before.label for t in a.traces) else fit.traces), *a.traces]
     reported, references = _tables.reported_rows(a)
     _remember(a, fit.recording.name, models)
     return {
@@ -117,7 +117,6 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
         "title": a.title[:1].upper() + a.title[1:],
         "route": a.route,
         "main": a.main_condition,
-        "summary": a.summary,
         "pictures": [_drug_figures.tuning_picture(a, fit.recording.window_s), _drug_figures.fano_picture(a)],
         "spread": [p for p in (_drug_figures.changes_picture(a), _drug_figures.kept_picture(a)) if p],
         "neuron": _neuron_figures.neuron_pictures(a),
@@ -130,6 +129,7 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
         "references": references,
         "exposure": a.exposure,
         "cautions": len(a.cautions),
+        "margins": _tables.margins(a),
         "lacking": [_tables.TARGETS.get(word, word) for word in a.lacking],
     }
 

@@ -87,6 +87,12 @@ class FittedTuning(_Columns):
     fitted_fano: list[Number]
 
 
+class Required(_Part):
+    correlation: float = 0.95
+    rmse_fraction_of_range: float = 0.12
+    fano_ratio: float = 1.3
+
+
 class Check(_Columns):
     """Spiking simulations of the fitted neuron against trials that were not fitted."""
 
@@ -101,6 +107,8 @@ class Check(_Columns):
     test_sem: list[Number]
     test_fano: list[Number]
     test_fano_se: list[Number]
+    # What is required: least correlation, largest error, largest Fano ratio or its inverse.
+    required: Required = Required()
     correlation: Number
     correlation_se: Number = None
     rmse_fraction_of_range: Number
@@ -114,7 +122,7 @@ class Replay(_Part):
     """The same events run again in NEURON."""
 
     n: int
-    identical: bool
+    identical: bool | None = None
     largest_count_difference: Number = None
     problems: list[str] = []
 
@@ -138,7 +146,8 @@ class Indices(_Part):
     peak_rate_hz: Number = None
     orthogonal_rate_hz: Number = None
     spontaneous_rate_hz: Number = None
-    mean_fano: Number = None
+    # Mean over orientations.
+    fano: Number = None
 
 
 class IndicesPair(_Part):
@@ -257,6 +266,7 @@ class Condition(_Part):
 
 
 class KeptPair(_Part):
+    n_trials: int | None = None
     log_likelihood_difference: Number = None
     before: Indices
     during: Indices
@@ -271,6 +281,8 @@ class Change(_Part):
     low: Number = None
     high: Number = None
     determined: bool
+    # The direction that all kept sets agree on, by the margins of the result.
+    found: str | None = None
     reported: str = "unknown"
     reported_id: str | None = None
     source: str = ""
@@ -309,6 +321,13 @@ class Neuron(_Columns):
         return self
 
 
+class Margins(_Part):
+    """What counts as a shift and as no change: choices of ketune, not of the reports."""
+
+    shift_deg: Number = None
+    equal: tuple[float, float] | None = None
+
+
 class Application(_Part):
     status: str = ""
     drug: str
@@ -322,10 +341,10 @@ class Application(_Part):
     kept: list[KeptPair] = []
     main_condition: str
     changes: list[Change] = []
+    margins: Margins | None = None
     replay: Replay | None = None
     traces: list[Trace] = []
     neuron: Neuron | None = None
-    summary: list[str] = []
     provenance: dict[str, Any] = {}
 
     @model_validator(mode="after")

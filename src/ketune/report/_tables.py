@@ -30,10 +30,10 @@ _REGIONS = {"soma": "soma", "basal": "basal dendrites", "apical": "apical dendri
 _EFFECTS: tuple[tuple[str, str, str, bool], ...] = (
     # key, what the reader calls it, unit, shown as a percentage
     ("hcn_block", "HCN1 conductance lost", "", True),
-    ("hcn_shift_mV", "HCN1 activation shifted by", "mV", False),
+    ("hcn_shift_mV", "HCN1 activation shifted to hyperpolarised potentials by", "mV", False),
     ("nav_block", "Na current blocked", "", True),
     ("kv_block", "delayed-rectifier K current blocked", "", True),
-    ("kv_shift_mV", "its activation shifted by", "mV", False),
+    ("kv_shift_mV", "its activation shifted to depolarised potentials by", "mV", False),
     ("cal_block", "L-type Ca current blocked", "", True),
     ("tonic_gaba_gain", "tonic GABA-A conductance, of control", "", True),
     ("pv_drive", "drive of PV interneurons, of control", "", True),
@@ -93,26 +93,28 @@ class ReportedRow:
 def by_orientation(fit: Fit) -> list[Row]:
     """Every number of the two figures of the fit."""
     t, c = fit.tuning, fit.check
+    of_check = [] if c is None else c.orientation_deg
     rows = []
-    for i, theta in enumerate(t.orientation_deg):
-        cells = [w.with_error(t.recorded_mean[i], t.recorded_sem[i]), w.number(t.fitted_mean[i])]
-        fano = [w.with_error(t.recorded_fano[i], t.recorded_fano_se[i])]
+    for theta in dict.fromkeys([*t.orientation_deg, *of_check]):
+        i = _find(t.orientation_deg, theta)
+        cells = [w.NOT_RECORDED, w.NOT_AVAILABLE] if i is None else [
+            w.with_error(t.recorded_mean[i], t.recorded_sem[i]), w.number(t.fitted_mean[i]),
+        ]  # fmt: skip
+        fano = [w.NOT_RECORDED if i is None else w.with_error(t.recorded_fano[i], t.recorded_fano_se[i])]
         if c is not None:
-            j = next((k for k, other in enumerate(c.orientation_deg) if other == theta), None)
-            if j is None:
-                cells += [w.NOT_AVAILABLE] * 2
-                fano += [w.NOT_AVAILABLE] * 2
-            else:
-                cells += [
-                    w.with_error(c.test_mean[j], c.test_sem[j]),
-                    w.with_error(c.spiking_mean[j], c.spiking_sem[j]),
-                ]
-                fano += [
-                    w.with_error(c.test_fano[j], c.test_fano_se[j]),
-                    w.with_error(c.spiking_fano[j], c.spiking_fano_se[j]),
-                ]
+            j = _find(c.orientation_deg, theta)
+            cells += [w.NOT_AVAILABLE] * 2 if j is None else [
+                w.with_error(c.test_mean[j], c.test_sem[j]), w.with_error(c.spiking_mean[j], c.spiking_sem[j]),
+            ]  # fmt: skip
+            fano += [w.NOT_AVAILABLE] * 2 if j is None else [
+                w.with_error(c.test_fano[j], c.test_fano_se[j]), w.with_error(c.spiking_fano[j], c.spiking_fano_se[j]),
+            ]  # fmt: skip
         rows.append(Row("blank" if theta is None else w.exact(theta, "deg"), cells + fano))
     return rows
+
+
+def _find(orientation_deg: Sequence[Number], theta: Number) -> int | None:
+    return next((k for k, other in enumerate(orientation_deg) if other == theta), None)
 
 
 def index_rows(columns: dict[str, Indices]) -> list[Row]:
@@ -250,6 +252,16 @@ def _effect_cell(value: Number | dict[str, Number], unit: str, as_percent: bool)
         return w.NOT_AVAILABLE
     ends = [w.percent(v) if as_percent else w.number(v, 2, unit) for v in (min(known), max(known))]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def margins(a: Application) -> str:
+    """What counts as no change, in one sentence."""
+    m, parts = a.margins, []
+    if m is not None and m.equal is not None:
+        parts.append(f"a ratio of {w.span(*m.equal, 3)} counts as no change")
+    if m is not None and m.shift_deg is not None:
+        parts.append(f"an angle up to {w.exact(m.shift_deg, 'deg')} as no shift")
+    return f"The margins are ketune’s own: {w.listed(parts)}." if parts else ""
 
 
 def reported_rows(a: Application) -> tuple[list[ReportedRow], list[str]]:

@@ -10,12 +10,6 @@ from ketune.report._results import Application, Change, Check, Fit, Number, Repl
 
 Mark = Literal["yes", "no", "open", "plain"]
 
-CORRELATION = 0.95
-RMSE = 0.12
-FANO = 1.3
-"""What the spiking neuron has to reach on trials that were not fitted: correlation of the means at least, error in
-fractions of the recorded range at most, and median Fano ratio between 1/FANO and FANO."""
-
 
 @dataclass(frozen=True)
 class Sentence:
@@ -39,24 +33,26 @@ class Score:
 def scores(check: Check) -> list[Score]:
     """The check with spikes as a table."""
     r, e, f = check.correlation, check.rmse_fraction_of_range, check.fano_ratio_median
+    required = check.required
+    least, largest = 1 / required.fano_ratio, required.fano_ratio
     return [
         Score(
             "correlation of the mean counts",
             w.with_error(r, check.correlation_se),
-            f"at least {CORRELATION:g}",
-            None if r is None else r >= CORRELATION,
+            f"at least {required.correlation:g}",
+            None if r is None else r >= required.correlation,
         ),
         Score(
             "root-mean-square error",
             w.with_error(_hundredfold(e), _hundredfold(check.rmse_se), "% of range"),
-            f"at most {100 * RMSE:.0f} % of range",
-            None if e is None else e <= RMSE,
+            f"at most {100 * required.rmse_fraction_of_range:g} % of range",
+            None if e is None else e <= required.rmse_fraction_of_range,
         ),
         Score(
             "median Fano ratio, model over recording",
             w.with_error(f, check.fano_ratio_se),
-            f"{1 / FANO:.2f} to {FANO:.2f}",
-            None if f is None else 1 / FANO <= f <= FANO,
+            f"{least:.2f} to {largest:.2f}",
+            None if f is None else least <= f <= largest,
         ),
     ]
 
@@ -105,30 +101,30 @@ def _fitted(fit: Fit) -> str:
 def _usable(fit: Fit) -> Sentence:
     about = "May it be used?"
     reason = f" ({fit.message.rstrip('.')})" if fit.message else ""
-    if fit.status == "out_of_reach":
-        return Sentence(
-            about, f"No. This recording is out of reach of this class of model neuron{reason}.", "no"
-        )
-    if fit.status != "converged":
-        return Sentence(about, f"No. The fit stopped before it converged{reason}.", "no")
-    if fit.check is None:
+    if fit.check is None and fit.status == "converged":
         return Sentence(
             about, "Not yet. The fit converged, but it was not checked with spiking simulations.", "open"
         )
-    measured = [f"{score.name} {score.value}" for score in scores(fit.check)]
-    trials = f"{w.counted(fit.check.n_trials, 'fresh spiking trial')} per orientation"
-    which = "trials that it had not seen" if fit.recording.split == "half" else "the trials it was fitted to"
-    if fit.check.passed:
-        text = f"Yes. With {trials} the spiking neuron matches {which}: {'; '.join(measured)}."
-        if fit.recording.split != "half":
-            text += " That is no independent test."
-        return Sentence(about, text, "yes")
-    missed = [f"{s.name} {s.value}, required {s.required}" for s in scores(fit.check) if s.met is not True]
-    return Sentence(
-        about,
-        f"No. The fit converged, but with {trials} the spiking neuron misses {which}: {'; '.join(missed or measured)}.",
-        "no",
-    )
+    if fit.usable and fit.check is not None:
+        found = "; ".join(f"{score.name} {score.value}" for score in scores(fit.check))
+        independent = "" if fit.recording.split == "half" else " That is no independent test."
+        return Sentence(about, f"Yes. {_compared(fit, fit.check, 'matches')}: {found}.{independent}", "yes")
+    if fit.status == "out_of_reach":
+        why = f"No. This recording is out of reach of this class of model neuron{reason}."
+    elif fit.status != "converged":
+        why = f"No. The fit stopped before it converged{reason}."
+    else:
+        why = "No."
+    missed = [s for s in scores(fit.check) if s.met is not True] if fit.check else []
+    if missed and fit.check:
+        found = "; ".join(f"{score.name} {score.value}, required {score.required}" for score in missed)
+        why += f" {_compared(fit, fit.check, 'misses')}: {found}."
+    return Sentence(about, why, "no")
+
+
+def _compared(fit: Fit, check: Check, verb: str) -> str:
+    which = "the held-out half of the recording" if fit.recording.split == "half" else "the fitted trials"
+    return f"In {w.counted(check.n_trials, 'fresh spiking trial')} per orientation the model {verb} {which}"
 
 
 def _name(application: Application) -> str:
@@ -212,26 +208,28 @@ def _sum(replays: list[Replay]) -> Replay:
     differences = [r.largest_count_difference for r in replays if r.largest_count_difference is not None]
     return Replay(
         n=sum(r.n for r in replays),
-        identical=all(r.identical for r in replays),
+        identical=all(r.identical for r in replays if r.n > 0),
         largest_count_difference=max(differences, default=None),
         problems=[problem for r in replays for problem in r.problems],
     )
 
 
 def _replay_mark(replays: list[Replay]) -> Mark:
-    return "yes" if all(r.identical and r.n > 0 for r in replays) else "no"
+    if sum(r.n for r in replays) == 0:
+        return "open"
+    return "yes" if all(r.identical for r in replays if r.n > 0) else "no"
 
 
 def replay_text(replay: Replay) -> str:
     """What the replay in NEURON found, in one sentence."""
+    problems = f" ({'; '.join(replay.problems)})" if replay.problems else ""
     if replay.n == 0:
-        return "No trial was run again in NEURON."
+        return f"No trial was run again in NEURON{problems}."
     ran = f"{w.counted(replay.n, 'trial')} run again in NEURON with the same synaptic events"
     if replay.identical:
         return f"{ran}: identical spike counts."
     worst = replay.largest_count_difference
     found = "spike counts differ" if worst is None else f"spike counts differ by up to {w.exact(worst)}"
-    problems = f" ({'; '.join(replay.problems)})" if replay.problems else ""
     return f"{ran}: {found}{problems}."
 
 

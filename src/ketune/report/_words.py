@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ketune.report._results import Change, Number, ParameterPart
 
 NOT_AVAILABLE = "not available"
+NOT_RECORDED = "not recorded"
 _NBSP = "\N{NO-BREAK SPACE}"
 
 QUANTITIES = {
@@ -16,7 +17,6 @@ QUANTITIES = {
     "osi_points": "orientation selectivity index (OSI, raw points)",
     "preferred_deg": "preferred orientation",
     "fano": "Fano factor",
-    "mean_fano": "Fano factor",
     "spontaneous": "spontaneous rate",
     "spontaneous_rate_hz": "spontaneous rate",
     "peak_rate": "response at the preferred orientation",
@@ -140,9 +140,13 @@ def change_in_words(change: Change) -> str:
         spread = f"{change_size(change)} in the best set, {change_range(change)} over the kept sets"
         return f"not determined by these data ({spread})"
     if change.unit == "deg":
+        if change.found == "no change":
+            return f"did not move beyond the margin ({change_size(change)}; {change_range(change)})"
         return f"moved by {change_size(change)} ({change_range(change)})"
+    if change.found == "no change":
+        return f"did not change beyond the margin ({change_size(change)}; {change_range(change)})"
     if abs(change.best - 1) < 0.015:
-        return f"did not change ({change_range(change)})"
+        return f"did not change ({change_size(change)}; {change_range(change)})"
     verb = "fell" if change.best < 1 else "rose"
     range_ = span(change.low, change.high)
     return f"{verb} to {number(change.best, 2 if change.best < 1 else 3)} of its value ({range_})"
