@@ -30,6 +30,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
         fig = s.figure(*_size(neuron))
         axes = fig.subplots()
         colours = draw_block(axes, neuron)
+        start = "The colours do not begin at zero. " if (colours.norm.vmin or 0.0) > 0 else ""
         fig.colorbar(colours, ax=axes, label="NMDA conductance blocked (fraction)", shrink=0.75)
         lowest, highest = _ends(array(neuron.concentration_um_during)[_dendritic(neuron)])
         range_ = w.span(100 * float(block.min()), 100 * float(block.max()), 3, "%")
@@ -40,7 +41,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
                 f"{w.number(neuron.soma_depth_um, 3, 'um')}.",
                 caption=f"Block at {application.main_condition}: {range_} over soma and dendrites, free drug "
                 f"{w.span(lowest, highest, 2, 'uM')}. "
-                f"The colours do not begin at zero. Grey: axon, without NMDA receptors.{_above(neuron)} n = 1 neuron.",
+                f"{start}Grey: axon, without NMDA receptors.{_above(neuron)} n = 1 neuron.",
             )
         )
     fig = s.figure(*_size(neuron))

@@ -258,7 +258,7 @@ def margins(a: Application) -> str:
     """What counts as no change, in one sentence."""
     m, parts = a.margins, []
     if m is not None and m.equal is not None:
-        parts.append(f"a ratio of {w.span(*m.equal, 3)} counts as no change")
+        parts.append(f"a ratio of {w.exact(m.equal[0])} to {w.exact(m.equal[1])} counts as no change")
     if m is not None and m.shift_deg is not None:
         parts.append(f"an angle up to {w.exact(m.shift_deg, 'deg')} as no shift")
     return f"The margins are ketune’s own: {w.listed(parts)}." if parts else ""
