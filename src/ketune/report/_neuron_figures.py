@@ -30,7 +30,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
         fig = s.figure(*_size(neuron))
         axes = fig.subplots()
         colours = draw_block(axes, neuron)
-        start = "The colours do not begin at zero. " if (colours.norm.vmin or 0.0) > 0 else ""
+        start = "The colours do not begin at zero. " if np.min(colours.get_clim()[0] or 0.0) > 0 else ""
         fig.colorbar(colours, ax=axes, label="NMDA conductance blocked (fraction)", shrink=0.75)
         lowest, highest = _ends(array(neuron.concentration_um_during)[_dendritic(neuron)])
         range_ = w.span(100 * float(block.min()), 100 * float(block.max()), 3, "%")
