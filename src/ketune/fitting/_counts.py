@@ -1,20 +1,22 @@
 """The law of spike counts: a mixture over simulated trials of counts with a calibrated conditional dispersion.
 
-Below dispersion 1, where spike trains are more regular than Poisson, a trial's count is that of a renewal process with
-gamma intervals of shape ``1 / dispersion`` (Winkelmann 1995, J Bus Econ Stat 13:467), so that the Fano factor of the
-mixture may fall below 1. Above 1 it is negative binomial. Variance from trial to trial comes from the spread of the
-simulated trials' expected counts.
+Below dispersion 1, where spike trains are more regular than Poisson, a trial's count is that of a stationary renewal
+process with gamma intervals of shape ``1 / dispersion``, so that the Fano factor of the mixture may fall below 1; its
+mean is exact, and its variance over mean goes from 1 at few spikes to ``dispersion`` at many. Above 1 the count is
+negative binomial. Variance from trial to trial comes from the spread of the simulated trials' expected counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
 _SMALLEST = 1e-290
-
+# The second-order correction means nothing where it is larger than this.
+_LARGEST_CORRECTION = 0.5
 
 # Between these the two laws and Poisson agree to better than the calibration of the dispersion.
 _OVERDISPERSED_FROM = 1.001
@@ -53,27 +55,30 @@ def _negative_binomial(n: np.ndarray, mean: np.ndarray, dispersion: float) -> tu
 
 
 def _gamma_count(n: np.ndarray, mean: np.ndarray, dispersion: float) -> tuple[np.ndarray, np.ndarray]:
-    # The ordinary renewal process is half an interval's regularity ahead of the equilibrium one; the shift of its
-    # argument takes that back, so that the mean count is ``mean`` up to terms of the order of exp(-mean).
-    alpha = 1.0 / dispersion
-    x = alpha * mean + (alpha - 1.0) / 2.0
+    # The process is watched from a random moment, not from a spike (Cox 1962, Renewal Theory, ch. 3): the probability
+    # of k or more spikes grows with time as the distribution function of the (k-1)th minus that of the k-th spike.
+    alpha = 1.0 / min(dispersion, 1.0)
+    x = alpha * mean
 
-    def cumulative(k):
-        shape = alpha * k
-        return np.where(k > 0, special.gammainc(np.maximum(shape, 1e-12), x), 1.0)
+    def fired(k: np.ndarray) -> np.ndarray:
+        return np.where(k > 0, special.gammainc(np.maximum(alpha * k, alpha), x), 1.0)
 
-    def complement(k):
-        shape = alpha * k
-        return np.where(k > 0, special.gammaincc(np.maximum(shape, 1e-12), x), 0.0)
+    def waiting(k: np.ndarray) -> np.ndarray:
+        return np.where(k > 0, special.gammaincc(np.maximum(alpha * k, alpha), x), 0.0)
 
-    def density(k):
-        shape = np.maximum(alpha * k, 1e-12)
-        return np.where(k > 0, np.exp((shape - 1) * np.log(x) - x - special.gammaln(shape)), 0.0)
+    def fired_integral(k: np.ndarray) -> np.ndarray:
+        return x * fired(k) - alpha * k * special.gammainc(alpha * k + 1, x)
 
-    # The difference of two numbers near 1 loses digits; take it of the smaller tail.
-    upper = alpha * n > x
-    p = np.where(upper, cumulative(n) - cumulative(n + 1), complement(n + 1) - complement(n))
-    return np.maximum(p, 0.0), alpha * (density(n) - density(n + 1))
+    def waiting_integral(k: np.ndarray) -> np.ndarray:
+        return alpha * k * special.gammaincc(alpha * k + 1, x) - x * waiting(k)
+
+    def second_difference(of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return of(n + 1) - 2 * of(n) + of(np.maximum(n - 1, 0))
+
+    # The second differences of both integrals are the same; those of the smaller one keep their digits.
+    rare = alpha * n > x
+    p = np.where(rare, second_difference(fired_integral), second_difference(waiting_integral)) / alpha
+    return np.maximum(p, 0.0), np.where(rare, second_difference(fired), -second_difference(waiting))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +119,23 @@ def mixture_likelihood(counts: np.ndarray, expected: np.ndarray, dispersion: flo
     p, dp = count_law(values[:, None], expected[None, :], dispersion)
     mean = np.maximum(p.mean(axis=1), _SMALLEST)
     m = len(expected)
-    correction = 0.5 * p.var(axis=1, ddof=1) / (m * mean**2) if m > 1 else np.zeros_like(mean)
-    correction = np.minimum(correction, 0.5)
+    correction, d_correction = _bias_correction(p, mean)
     return CountLikelihood(
         log_likelihood=float(multiplicity @ (np.log(mean) + correction)),
         bias_correction=float(multiplicity @ correction),
-        score=dp / (m * mean[:, None]),
+        score=dp * (1.0 / (m * mean[:, None]) + d_correction),
         multiplicity=multiplicity,
     )
+
+
+def _bias_correction(p: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Half the squared relative error of the mean over trials ``p (n, m)``, and its derivative by each ``p``."""
+    m = p.shape[1]
+    if m == 1:
+        return np.zeros_like(mean), np.zeros_like(p)
+    relative = p / mean[:, None]
+    variance = relative.var(axis=1, ddof=1)
+    correction = 0.5 * variance / m
+    derivative = ((relative - 1) / (m - 1) - variance[:, None] / m) / (m * mean[:, None])
+    allowed = correction < _LARGEST_CORRECTION
+    return np.where(allowed, correction, _LARGEST_CORRECTION), np.where(allowed[:, None], derivative, 0.0)
