@@ -59,13 +59,16 @@ def test_slots_hold_exactly_the_events(events):
 
 @settings(max_examples=50)
 @given(event_sets())
-def test_there_are_as_many_slots_as_the_busiest_step_needs(events):
+def test_slots_are_the_power_of_two_that_the_busiest_step_needs(events):
     slots = lay_out(events)
     for index, port in enumerate(PORTS):
         at = Counter(
             (s, la) for s, la, p in zip(events.step, events.lane, events.port, strict=True) if p == index
         )
-        assert slots.compartment[port].shape == (events.n_steps, max(at.values(), default=1), events.n_lanes)
+        n_steps, width, n_lanes = slots.compartment[port].shape
+        assert (n_steps, n_lanes) == (events.n_steps, events.n_lanes)
+        assert width in (2, 4, 8, 16, 32, 64)
+        assert width // 2 < max(*at.values(), 2, 2) <= width
 
 
 @settings(max_examples=50)

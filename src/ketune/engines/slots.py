@@ -34,8 +34,8 @@ class Slots:
 def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int] | None = None) -> Slots:
     """Events as slots.
 
-    Each port gets ``n_slots[port]`` slots (a fixed number keeps one compiled function valid), or as many as its busiest
-    step and lane needs.
+    Each port gets ``n_slots[port]`` slots, or the first of 2, 4, 8, ... that its busiest step and lane needs: a
+    compiled function is valid for one number of slots, so few numbers should occur.
     """
     compartment: dict[str, np.ndarray] = {}
     weight: dict[str, np.ndarray] = {}
@@ -51,7 +51,7 @@ def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int]
         slot = np.empty(len(order), np.int64)
         slot[order] = np.arange(len(order)) - run_start
         needed = int(slot.max()) + 1 if len(slot) else 1
-        width = (n_slots or {}).get(name, needed)
+        width = (n_slots or {}).get(name, max(2, 1 << (needed - 1).bit_length()))
         if needed > width:
             raise ValueError(f"port '{name}' needs {needed} slots in a step, {width} were given")
         shape = (events.n_steps, width, events.n_lanes)
