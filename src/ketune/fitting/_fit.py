@@ -44,6 +44,8 @@ _STARTING_BOX = {
 }
 # Conditional dispersion before the spiking cell has been asked: a narrow law makes the likelihood needlessly steep.
 _EARLY_DISPERSION = 1.5
+# The likelihood bends away from its quadratic form along open directions: each draw is tried at several lengths.
+_DRAW_SCALES = (1.0, 0.5, 0.2)
 # Half the 95 % quantile of chi-squared with 11 degrees of freedom: sets within it cannot be told from the best.
 KEPT_WITHIN = 9.8
 # A combination of parameters whose log is not known to a factor of two is called undetermined.
@@ -352,13 +354,15 @@ class Fitter:
                 surrogate = self._surrogate(placement, calibration, correction)
                 stage = f"synapse placement {placement + 1}"
                 centre = self._climb(surrogate, centre, self.effort.round_iterations, stage).coordinates
-            sets = [values_of(centre + step) for step in _draws(ascent.information, self.effort.draws, rng)]
-            sets.insert(0, values_of(centre))
+            steps = _draws(ascent.information, self.effort.draws, rng)
+            sets = [values_of(centre)] + [
+                values_of(centre + x * step) for step in steps for x in _DRAW_SCALES
+            ]
             text = f"other parameter sets, placement {placement + 1}"
             value = self._likelihood_of_sets(
                 sets, self.layout(layout_seed), calibration, correction, trials, text
             )
-            below = value - value.max()
+            below = value - value[0]
             first = 1 if placement == 0 else 0
             kept += [
                 KeptSet(normalised(sets[i]), float(below[i]), layout_seed)

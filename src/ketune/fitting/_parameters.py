@@ -104,8 +104,9 @@ def coordinates_of(values: dict[str, float]) -> np.ndarray:
 
 def normalised(values: dict[str, float]) -> dict[str, float]:
     """The same values as plain floats, orientations in [0, 180)."""
+    # Twice, because the remainder of a tiny negative number rounds to 180 itself.
     return {
-        p.name: float(values[p.name]) % 180.0 if p.scale == "orientation" else float(values[p.name])
+        p.name: float(values[p.name]) % 180.0 % 180.0 if p.scale == "orientation" else float(values[p.name])
         for p in PARAMETERS
     }
 

@@ -15,7 +15,7 @@ from ketune.pharmacology import DrugEffect
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, read_json, result_directory, write_json
-from ketune.workflow._changes import changes
+from ketune.workflow._changes import MARGINS, changes
 from ketune.workflow._fit import FORMAT as FIT_FORMAT
 from ketune.workflow._fit import cell_from
 from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, counts_fields, summary_fields
@@ -146,6 +146,7 @@ def apply_drug(
         "kept": kept,
         "main_condition": conditions[main].label,
         "changes": rows,
+        "margins": MARGINS,
         "replay": _joined(replays),
         "traces": [
             best.traces(c, orientation_deg=preferred, seed=run_seed)

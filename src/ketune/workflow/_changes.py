@@ -18,9 +18,8 @@ _QUANTITIES = (
     ("peak_rate", "ratio", "K5"),
 )
 _FIELD = {"spontaneous": "spontaneous_rate_hz", "peak_rate": "peak_rate_hz"}
-# Margins of ours: what counts as a shift (the evidence's 5-degree rule) and as no change (equivalence 0.8 to 1.25).
-_SHIFT_DEG = 5.0
-_EQUAL = (0.8, 1.25)
+MARGINS: dict[str, Any] = {"shift_deg": 5.0, "equal": (0.8, 1.25)}
+"""What counts as a shift of the preferred orientation, and which ratios count as no change; the margins are ours."""
 
 
 def changes(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -46,10 +45,11 @@ def changes(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "low": known.min() if len(known) else np.nan,
                 "high": known.max() if len(known) else np.nan,
                 "determined": determined,
+                "found": next(iter(verdicts)) if determined else None,
                 "reported": direction,
                 "reported_id": identifier,
                 "source": table.citation(report),
-                "agrees": _agrees(direction, verdicts.copy().pop()) if determined else None,
+                "agrees": _agrees(direction, next(iter(verdicts))) if determined else None,
             }
         )
     return rows
@@ -67,8 +67,9 @@ def _change(kept: dict[str, Any], quantity: str, unit: str) -> float:
 
 def _direction(value: float, unit: str) -> str:
     if unit == "deg":
-        return "shifts" if abs(value) > _SHIFT_DEG else "no change"
-    if _EQUAL[0] <= value <= _EQUAL[1]:
+        return "shifts" if abs(value) > MARGINS["shift_deg"] else "no change"
+    low, high = MARGINS["equal"]
+    if low <= value <= high:
         return "no change"
     return "increase" if value > 1 else "decrease"
 

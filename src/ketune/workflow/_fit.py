@@ -19,7 +19,7 @@ from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json
 from ketune.tuning import Recording
-from ketune.workflow._scores import Scores, score
+from ketune.workflow._scores import REQUIRED, Scores, score
 from ketune.workflow._simulation import CONTROL, FittedNeuron, summary_fields
 
 FORMAT = "ketune-fit/1"
@@ -29,7 +29,7 @@ _CHECK_SEED = 700_001
 
 
 def fit_recording(
-    data: Path,
+    data: Path | Recording,
     output: Path,
     *,
     model: Path | None = None,
@@ -50,7 +50,7 @@ def fit_recording(
     Parameters
     ----------
     data
-        Recording as CSV (docs/recordings.md).
+        Recording as CSV (docs/recordings.md), or one already read; ``window`` to ``radians`` then have no effect.
     output
         Directory of the fit.
     model, morphology
@@ -74,8 +74,12 @@ def fit_recording(
     InputError
         The recording, model, morphology or directory cannot be used. Nothing is written then.
     """
-    recording = tuning.read_recording(
-        data, window=window, neuron=neuron, condition=condition, fold=fold, radians=radians
+    recording = (
+        data
+        if isinstance(data, Recording)
+        else tuning.read_recording(
+            data, window=window, neuron=neuron, condition=condition, fold=fold, radians=radians
+        )
     )
     return fit_to_directory(
         recording,
@@ -159,6 +163,7 @@ def fit_to_directory(
             "orientation_deg": orientations,
             "n_trials": [len(recording.counts(o, condition)) for o in orientations],
             "has_blank": recording.has_blank,
+            "assumed_degrees": "assum" in recording.source.lower(),
             "split": "half" if split else "all",
         },
         "parameters": _parameters(fit),
@@ -293,4 +298,5 @@ def _check(
         "test_fano_se": [*(f.se for f in fano), *blank],
         **asdict(scores),
         "passed": scores.passed,
+        "required": REQUIRED,
     }

@@ -11,9 +11,7 @@ from ketune.fitting import SpikeCounts
 
 _RESAMPLES = 500
 # The bounds a fit has to meet to be used.
-LEAST_CORRELATION = 0.95
-LARGEST_RMSE_FRACTION = 0.12
-LARGEST_FANO_RATIO = 1.3
+REQUIRED = {"correlation": 0.95, "rmse_fraction_of_range": 0.12, "fano_ratio": 1.3}
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,9 @@ class Scores:
     def passed(self) -> bool:
         """Whether all three lie within the bounds."""
         return bool(
-            self.correlation >= LEAST_CORRELATION
-            and self.rmse_fraction_of_range <= LARGEST_RMSE_FRACTION
-            and 1 / LARGEST_FANO_RATIO <= self.fano_ratio_median <= LARGEST_FANO_RATIO
+            self.correlation >= REQUIRED["correlation"]
+            and self.rmse_fraction_of_range <= REQUIRED["rmse_fraction_of_range"]
+            and 1 / REQUIRED["fano_ratio"] <= self.fano_ratio_median <= REQUIRED["fano_ratio"]
         )
 
 
