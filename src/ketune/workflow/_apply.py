@@ -28,7 +28,7 @@ _MAP_POINTS = 49
 
 
 def apply_drug(
-    directory: Path,
+    directory: str | Path,
     *,
     drug: str = "ketamine",
     route: str = "topical",

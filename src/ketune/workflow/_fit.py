@@ -29,8 +29,8 @@ _CHECK_SEED = 700_001
 
 
 def fit_recording(
-    data: Path | Recording,
-    output: Path,
+    data: str | Path | Recording,
+    output: str | Path,
     *,
     model: Path | None = None,
     window: str | None = None,

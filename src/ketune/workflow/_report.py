@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from ketune.progress import NullProgress, Progress
 
 
 def write_report(
-    directories: list[Path], *, output: Path | None = None, progress: Progress | None = None
+    directories: Sequence[str | Path], *, output: Path | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Write one HTML report of one or many fits and what was applied to them.
 
@@ -33,5 +34,6 @@ def write_report(
     from ketune import report
 
     with (progress or NullProgress()).task("writing the report", None):
-        path = report.write(directories, output or Path(directories[0]) / "report.html")
-        return {"status": "ok", "report": str(path), "summary": report.summary_lines(directories)}
+        paths = [Path(d) for d in directories]
+        path = report.write(paths, output or paths[0] / "report.html")
+        return {"status": "ok", "report": str(path), "summary": report.summary_lines(paths)}

@@ -1,0 +1,230 @@
+"""Draws docs/figures/convergence.png and prints the tables of docs/convergence.md: errors of space and time steps.
+
+    python docs/scripts/convergence.py [--trials 32]
+
+Takes about five minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+from ketune.afferents import Drive, Grating, hard_events, place_synapses
+from ketune.cell import Cell
+from ketune.cell_model import default_cell
+from ketune.engines.jax_engine import JaxEngine
+from ketune.events import Events
+
+FIGURE = Path(__file__).parents[1] / "figures" / "convergence.png"
+D_LAMBDA = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 1.0)
+DT_ms = (0.0125, 0.025, 0.05, 0.1)
+ORIENTATIONS = (90.0, 60.0)  # at the afferents' preference, and on the flank
+GRATING = Grating(ORIENTATIONS, window_ms=800.0, warm_up_ms=200.0)
+
+
+def admittance(cell: Cell, frequency_hz: float) -> np.ndarray:
+    """Nodal admittance matrix (uS) of the resting cell, complex at a frequency above zero.
+
+    At frequency zero gates follow the voltage; otherwise they are frozen, as at 100 Hz most of them nearly are.
+    """
+    table = cell.table
+    matrix = np.zeros((table.n_nodes, table.n_nodes), complex)
+    child = np.arange(1, table.n_nodes)
+    parent, g = table.node_parent[1:], table.node_g_uS[1:]
+    for row, column, value in (
+        (child, child, g),
+        (parent, parent, g),
+        (child, parent, -g),
+        (parent, child, -g),
+    ):
+        np.add.at(matrix, (row, column), value)
+    here = np.arange(table.n)
+    matrix[here, here] += 2j * np.pi * frequency_hz * 1e-8 * table.cm_uF_cm2 * table.area_um2
+    for placement in cell.placements:
+        if placement.mechanism.kind != "density":
+            continue
+        p = {**placement.parameters, **cell.environment(0.025)}
+        p |= placement.mechanism.derived(p)
+        rest = np.full(len(placement.compartments), cell.v_init_mV)
+        frozen = placement.mechanism.init(rest, p)
+
+        def current(dv, mechanism=placement.mechanism, p=p, rest=rest, frozen=frozen):
+            states = frozen if frequency_hz > 0 else mechanism.init(rest + dv, p)
+            return np.asarray(mechanism.current(rest + dv, states, p))
+
+        slope = (current(0.01) - current(-0.01)) / 0.02
+        where = placement.compartments
+        matrix[where, where] += 1e-2 * slope * table.area_um2[where]
+    return matrix
+
+
+def cable_readouts(cell: Cell) -> tuple[float, float]:
+    """Steady input resistance of the soma (MOhm), and transfer impedance at 100 Hz from dendrite to soma (MOhm).
+
+    The latter is a mean over dendritic length: how much of a synaptic current arrives.
+    """
+    unit = np.zeros(cell.table.n_nodes)
+    unit[0] = 1.0
+    resistance = np.linalg.solve(admittance(cell, 0.0), unit)[0].real
+    transfer = np.abs(np.linalg.solve(admittance(cell, 100.0), unit))[: cell.table.n]
+    dendrite = cell.table.in_region("basal", "apical")
+    length = cell.table.length_um[dendrite]
+    return float(resistance), float(np.sum(transfer[dendrite] * length) / length.sum())
+
+
+def moved(events: Events, fine: Cell, coarse: Cell) -> Events:
+    """The same events on another discretisation: each at the compartment with a receptor that lies nearest."""
+    compartment = events.compartment.copy()
+    for index, port in enumerate(events.port_names):
+        rows = coarse.placement(coarse.ports[port][0]).compartments
+        here = events.port == index
+        for k in np.unique(events.compartment[here]):
+            # Along the neurite first: a neighbouring branch may be closer in space.
+            section = fine.table.section[k]
+            own = rows[coarse.table.section[rows] == section]
+            choice = own if own.size else rows
+            away = np.linalg.norm(coarse.table.xyz_um[choice] - fine.table.xyz_um[k], axis=1)
+            compartment[here & (events.compartment == k)] = choice[np.argmin(away)]
+    return replace(events, compartment=compartment)
+
+
+def with_step(events: Events, factor: int) -> Events:
+    """The same events on steps that are `factor` times as long."""
+    return Events.from_arrays(
+        n_lanes=events.n_lanes,
+        n_steps=events.n_steps // factor,
+        dt_ms=events.dt_ms * factor,
+        port_names=events.port_names,
+        step=events.step // factor,
+        lane=events.lane,
+        compartment=events.compartment,
+        port=events.port,
+    )
+
+
+def counts(cell: Cell, events: Events, n_trials: int) -> np.ndarray:
+    """Spikes in the window, (orientations, trials)."""
+    run = JaxEngine(cell, dt_ms=events.dt_ms).run(events, keep_voltage=False)
+    return run.counts(from_ms=GRATING.warm_up_ms).reshape(len(ORIENTATIONS), n_trials)
+
+
+def relative(found: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Error of the mean count (%) and its standard error over trials that share their events, by orientation."""
+    mean = reference.mean(axis=1)
+    difference = found - reference
+    error = difference.mean(axis=1) / mean
+    se = difference.std(axis=1, ddof=1) / np.sqrt(difference.shape[1]) / mean
+    return 100 * error, 100 * se
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=32, help="of each orientation")
+    n_trials = parser.parse_args().trials
+
+    fine = default_cell(d_lambda=D_LAMBDA[0])
+    drawn = hard_events(
+        place_synapses(fine, seed=1), GRATING, Drive(), trials=range(n_trials), seed=1, dt_ms=DT_ms[0]
+    )
+
+    print(
+        "| d_lambda | compartments | input resistance MOhm (error) | transfer at 100 Hz MOhm (error) | count, 90 deg | 60 deg |"
+    )
+    print("|---|---|---|---|---|---|")
+    events = with_step(drawn, round(0.05 / DT_ms[0]))
+    space, reference, first = [], None, None
+    for d_lambda in D_LAMBDA:
+        cell = default_cell(d_lambda=d_lambda)
+        resistance, transfer = cable_readouts(cell)
+        found = counts(cell, moved(events, fine, cell), n_trials)
+        if reference is None or first is None:
+            reference, first = found, (resistance, transfer)
+        error, se = relative(found, reference)
+        cable = [100 * (resistance / first[0] - 1), 100 * (transfer / first[1] - 1)]
+        space.append((cell.table.n, *cable, *error, *se))
+        print(
+            f"| {d_lambda:g} | {cell.table.n} | {resistance:.2f} ({cable[0]:+.2f} %) | {transfer:.2f} ({cable[1]:+.2f} %) "
+            f"| {found[0].mean():.2f} ({error[0]:+.1f} ± {se[0]:.1f} %) | {found[1].mean():.2f} ({error[1]:+.1f} ± {se[1]:.1f} %) |",
+            flush=True,
+        )
+
+    print("\n| step ms | count, 90 deg | 60 deg |\n|---|---|---|")
+    cell = default_cell()
+    on_cell = moved(drawn, fine, cell)
+    time, reference = [], None
+    for dt in DT_ms:
+        found = counts(cell, with_step(on_cell, round(dt / DT_ms[0])), n_trials)
+        reference = found if reference is None else reference
+        error, se = relative(found, reference)
+        time.append((dt, *error, *se))
+        print(
+            f"| {dt:g} | {found[0].mean():.2f} ({error[0]:+.1f} ± {se[0]:.1f} %) "
+            f"| {found[1].mean():.2f} ({error[1]:+.1f} ± {se[1]:.1f} %) |",
+            flush=True,
+        )
+    draw(np.array(space), np.array(time), cell.table.n)
+
+
+def draw(space: np.ndarray, time: np.ndarray, chosen: int) -> None:
+    """The figure: cable readouts and counts against compartments, counts against the step."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+    n = space[:, 0]
+    for column, label, marker in ((1, "input resistance", "o"), (2, "transfer impedance, 100 Hz", "s")):
+        axes[0].plot(n, space[:, column], marker=marker, ms=5, label=label)
+    axes[0].set_title("resting cable")
+    axes[0].set_ylabel(f"error against {n[0]:.0f} compartments (%)")
+    for k, (orientation, marker) in enumerate(zip(ORIENTATIONS, "os", strict=True)):
+        axes[1].errorbar(
+            n * (1 + 0.015 * k),
+            space[:, 3 + k],
+            space[:, 5 + k],
+            marker=marker,
+            ms=5,
+            capsize=2,
+            label=f"{orientation:g}°",
+        )
+        axes[2].errorbar(
+            time[:, 0] * (1 + 0.015 * k),
+            time[:, 1 + k],
+            time[:, 3 + k],
+            marker=marker,
+            ms=5,
+            capsize=2,
+            label=f"{orientation:g}°",
+        )
+    axes[1].set_title("spike count, step 0.05 ms")
+    axes[1].set_ylabel(f"error against {n[0]:.0f} compartments (%)")
+    axes[2].set_title(f"spike count, {chosen} compartments")
+    axes[2].set_ylabel(f"error against a step of {time[0, 0]:g} ms (%)")
+    for axis in axes[:2]:
+        axis.set_xscale("log")
+        axis.set_xticks([100, 200, 500, 1000], ["100", "200", "500", "1000"])
+        axis.minorticks_off()
+        axis.set_xlabel("compartments")
+        axis.axvline(chosen, color="0.6", lw=1, ls="--", zorder=0)
+        axis.annotate(
+            "default", (chosen, 0.98), xycoords=("data", "axes fraction"), va="top", color="0.4", fontsize=8
+        )
+    axes[2].set_xscale("log")
+    axes[2].set_xticks(time[:, 0], [f"{dt:g}" for dt in time[:, 0]])
+    axes[2].minorticks_off()
+    axes[2].set_xlabel("step (ms)")
+    for axis in axes:
+        axis.axhspan(-2, 2, color="0.93", zorder=0)
+        axis.axhline(0, color="0.6", lw=0.8)
+        axis.legend(frameon=False, fontsize=8)
+    figure.savefig(FIGURE, dpi=150)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The README's examples run as printed."""
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ketune.fitting import EFFORTS
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_every_command_line_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments are parsed by the real command line; the work itself is replaced by a record of what it was given."""
+    from typer.testing import CliRunner
+
+    from ketune import cli, workflow
+
+    calls: list[str] = []
+    fit = {"status": "converged", "message": "", "directory": "cell7", "parameters": {}, "tuning": {}}
+    for name, result in (
+        ("fit_recording", fit),
+        ("apply_drug", {"status": "ok", "summary": []}),
+        ("write_report", {"status": "ok", "report": "cell7/report.html", "summary": []}),
+    ):
+        monkeypatch.setattr(
+            workflow, name, lambda *a, name=name, result=result, **k: calls.append(name) or result
+        )
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("ketune ")]
+    for line in lines:
+        result = CliRunner().invoke(cli.app, [*shlex.split(line)[1:], "--json"])
+        assert result.exit_code == 0, (line, result.output)
+    assert calls == ["fit_recording", "apply_drug", "write_report"]
+
+
+@pytest.mark.slow
+@pytest.mark.neuron
+def test_python_example(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Runs with the least effort; what it prints is the document's business, that it runs is this test's."""
+    tiny = replace(
+        EFFORTS["quick"], calibration_sets=3, screening_sets=6, iterations=1, trials=2, window_ms=100.0, rounds=1,
+        round_trials=4, round_iterations=1, placements=1, draws=1, kept=2, check_trials=4, replay_trials=0,
+    )  # fmt: skip
+    monkeypatch.setitem(EFFORTS, "quick", tiny)
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks("python")
+    exec(compile(block.replace('at=["30 min"],', 'at=["30 min"], trials=4,'), "README.md", "exec"), {})
+    assert (tmp_path / "cell7" / "report.html").stat().st_size > 10_000
+    assert "ketamine" in capsys.readouterr().out
