@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import pytest
+from hypothesis import settings
 
 from ketune.afferents import SynapseLayout, place_synapses
 from ketune.cell import Cell
@@ -13,6 +14,10 @@ from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 # Set here and not through the environment: commands that tests start as processes of their own have to ask for
 # double precision themselves.
 jax.config.update("jax_enable_x64", True)
+
+# The first call of a function may compile it, and machines are shared: time says nothing about correctness.
+settings.register_profile("ketune", deadline=None)
+settings.load_profile("ketune")
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def test_tails_keep_their_digits(mean, dispersion):
     assert np.all(np.diff(np.log(p)) < 0.0)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(0.3, 4.0), st.integers(0, 10_000))
 def test_mixture_is_the_average_over_the_simulated_trials(dispersion, seed):
     """Brute force: draw the counts of randomly chosen trials and look how often each count comes up."""
@@ -127,7 +127,6 @@ def test_repeated_counts_count_as_often_as_they_were_recorded():
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0.1, 40.0), min_size=1, max_size=8),
     st.lists(st.integers(0, 50), min_size=1, max_size=20),
