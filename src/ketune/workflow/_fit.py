@@ -151,7 +151,7 @@ def fit_to_directory(
     scores = score(check.only(np.isfinite(check.orientation_deg)), test, seed=seed)
     replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=_CHECK_SEED + seed, progress=progress)
     summary = neuron.summary(check)
-    status, message = _verdict(fit, scores, split)
+    status, message = _verdict(fit, scores)
     document: dict[str, Any] = {
         "status": status,
         "message": message,
@@ -231,19 +231,30 @@ def _with_starts(effort: Effort, starts: int) -> Effort:
     return replace(effort, starts=starts)
 
 
-def _verdict(fit: Fit, scores: Scores, split: bool) -> tuple[str, str]:
-    held = (
-        "the half of the trials that was held out" if split else "the fitted trials (too few to hold any out)"
-    )
-    numbers = (
-        f"correlation of the means {scores.correlation:.3f}, RMSE {100 * scores.rmse_fraction_of_range:.0f} % of the "
-        f"recorded range, Fano ratio {scores.fano_ratio_median:.2f}, against {held}"
-    )
+def _verdict(fit: Fit, scores: Scores) -> tuple[str, str]:
     if not scores.passed:
-        return "out_of_reach", f"the spiking cell does not reproduce this recording: {numbers}"
+        return "out_of_reach", f"the spiking cell does not reproduce this recording: {_missed(fit, scores)}"
     if fit.status != "converged":
-        return "stopped", f"the likelihood was still rising when the iterations were used up; {numbers}"
-    return "converged", f"the spiking cell reproduces this recording: {numbers}"
+        return "stopped", "the likelihood was still rising when the iterations were used up"
+    return "converged", "the spiking cell reproduces this recording"
+
+
+def _missed(fit: Fit, scores: Scores) -> str:
+    """What falls short, and which parameters stand at a bound and so keep the cell from going further."""
+    ratio = REQUIRED["fano_ratio"]
+    missed = []
+    if not scores.correlation >= REQUIRED["correlation"]:
+        missed.append("the shape of the tuning curve")
+    if not scores.rmse_fraction_of_range <= REQUIRED["rmse_fraction_of_range"]:
+        missed.append("the mean counts")
+    if not scores.fano_ratio_median <= ratio:
+        missed.append("the regularity of its counts (the model varies too much)")
+    elif not scores.fano_ratio_median >= 1 / ratio:
+        missed.append("the variability of its counts (the model varies too little)")
+    bound = [p.name for p in PARAMETERS if p.at_bound(fit.values[p.name])]
+    return " and ".join(missed) + (
+        f"; at a bound: {', '.join(bound)}" if bound else "; no parameter is at a bound"
+    )
 
 
 def _parameters(fit: Fit) -> dict[str, dict[str, Any]]:
