@@ -130,8 +130,14 @@ def fit(
     radians: Annotated[bool, typer.Option("--radians", help="Orientations are in radians.")] = False,
     seed: Seed = 1,
     starts: Annotated[
-        int, typer.Option("--starts", min=1, help="How many starting points the optimisation tries.")
-    ] = 4,
+        int | None,
+        typer.Option(
+            "--starts",
+            min=1,
+            help="How many starting points the optimisation tries.",
+            show_default="the effort's: 1, 2 or 4",
+        ),
+    ] = None,
     effort: Annotated[Effort, typer.Option("--effort", help="How much work to spend.")] = Effort.standard,
     morphology: Annotated[
         Path | None,

@@ -225,6 +225,7 @@ def summary_fields(summary: TuningSummary) -> dict[str, float | None]:
         "peak_rate_hz": summary.peak_rate_hz,
         "orthogonal_rate_hz": summary.orthogonal_rate_hz,
         "spontaneous_rate_hz": summary.spontaneous_rate_hz,
+        "direction_index": summary.direction_index,
     }
 
 
