@@ -70,7 +70,7 @@ def test_calibration_recovers_the_escape_rate_that_made_the_counts(truth):
         assert found == pytest.approx(wanted, rel=0.1, abs=0.2)
     assert result.hazard.threshold_mV == pytest.approx(truth.threshold_mV, abs=1.0)
     assert result.dispersion == pytest.approx(1.0, abs=0.15)
-    assert result.correlation > 0.95
+    assert result.correlation > 0.92
     assert result.n_trials == 1500
 
 
