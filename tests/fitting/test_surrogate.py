@@ -1,0 +1,195 @@
+"""The corrected likelihood: gains, correction to the spiking cell, information; with a stand-in for the silent twin."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ketune.afferents import Drive, Grating, stratified_gain
+from ketune.fitting import PARAMETERS, Hazard
+from ketune.fitting._calibrate import Calibration
+from ketune.fitting._counts import mixture_likelihood
+from ketune.fitting._parameters import coordinates_of
+from ketune.fitting._surrogate import Correction, Surrogate, _information
+
+N = len(PARAMETERS)
+ORIENTATIONS = (0.0, 60.0, 120.0)
+U = coordinates_of({p.name: 0.7 * p.low + 0.3 * p.high for p in PARAMETERS})
+
+
+@pytest.mark.parametrize("n", [1, 2, 6, 25, 400])
+def test_stratified_gains_are_the_quantiles_of_the_standard_normal(n):
+    gain = stratified_gain(n)
+    assert np.all(np.diff(gain) > 0)
+    np.testing.assert_allclose(gain, -gain[::-1], atol=1e-12)
+    np.testing.assert_allclose(stats.norm.cdf(gain), (np.arange(n) + 0.5) / n, atol=1e-12)
+
+
+def test_few_stratified_trials_average_over_the_gain_better_than_random_ones():
+    def rate(deviate):
+        return np.maximum(np.exp(0.3 * deviate) - 0.8, 0.0)
+
+    truth = rate(stratified_gain(100_000)).mean()
+    random = rate(np.random.default_rng(0).standard_normal((2000, 8))).mean(axis=1)
+    assert abs(rate(stratified_gain(8)).mean() - truth) < 0.1 * random.std()
+
+
+def test_no_correction_where_the_spiking_cell_does_what_was_expected():
+    rng = np.random.default_rng(1)
+    expected = 15.0 * np.exp(0.3 * rng.standard_normal((4, 4000)))
+    correction = Correction.between(expected, rng.poisson(expected))
+    np.testing.assert_allclose(correction.ratio, 1.0, atol=0.02)
+    np.testing.assert_allclose(correction.dispersion, 1.0, atol=0.2)
+    same = Correction.between(expected, expected)
+    np.testing.assert_allclose(same.ratio, 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("ratio", "dispersion"), [(1.4, 0.3), (0.6, 1.0), (1.0, 2.5)])
+def test_correction_gives_the_mixture_the_spiking_cells_mean_and_variance(ratio, dispersion):
+    rng = np.random.default_rng(2)
+    expected = 20.0 * np.exp(0.25 * rng.standard_normal((2, 20_000)))
+    mean = ratio * expected
+    if dispersion < 1:  # binomial
+        spiking = rng.binomial(np.round(mean / (1 - dispersion)).astype(int), 1 - dispersion)
+    elif dispersion == 1:
+        spiking = rng.poisson(mean)
+    else:
+        spiking = rng.negative_binomial(mean / (dispersion - 1), 1 / dispersion)
+    correction = Correction.between(expected, spiking)
+    np.testing.assert_allclose(correction.ratio, ratio, rtol=0.02)
+    np.testing.assert_allclose(correction.dispersion, dispersion, atol=0.15)
+    mixture = correction.ratio[:, None] * expected
+    variance = correction.dispersion * mixture.mean(axis=1) + mixture.var(axis=1)
+    np.testing.assert_allclose(variance, spiking.var(axis=1), rtol=0.02)
+
+
+def test_silence_says_little_about_the_ratio():
+    correction = Correction.between(np.full((1, 24), 0.3), np.zeros((1, 24), int))
+    assert 0.5 < correction.ratio[0] < 1.0
+    assert np.isfinite(correction.dispersion[0])
+    assert correction.dispersion[0] > 0
+
+
+@given(st.floats(0.2, 5.0), st.floats(0.2, 5.0))
+def test_averages_of_corrections_lie_between_them(first, second):
+    a, b = (Correction(np.array([r]), np.array([r])) for r in (first, second))
+    average = a.averaged(b)
+    for value in (average.ratio[0], average.dispersion[0]):
+        assert min(first, second) - 1e-12 <= value <= max(first, second) + 1e-12
+    assert np.log(average.ratio[0]) == pytest.approx(0.5 * (np.log(first) + np.log(second)), abs=1e-12)
+
+
+def test_no_correction_has_one_dispersion_within_sensible_limits():
+    assert Correction.none(3, 1.5).dispersion.tolist() == [1.5] * 3
+    assert Correction.none(3, 1.5).ratio.tolist() == [1.0] * 3
+    assert Correction.none(1, 1e9).dispersion[0] < 1e3
+    assert Correction.none(1, 0.0).dispersion[0] > 0
+
+
+class StandInTwin:
+    """Expected counts that are a smooth function of the coordinates, with one orientation tuning per lane."""
+
+    dt_ms = 0.1
+
+    def __init__(self):
+        self.weights = np.random.default_rng(4).standard_normal((len(ORIENTATIONS), N)) * 0.1
+        self.weights[:, [p.scale == "orientation" for p in PARAMETERS]] /= 20.0
+
+    def features(self, candidates):
+        return candidates
+
+    def _lanes(self, u, orientation, gain):
+        row = np.searchsorted(ORIENTATIONS, orientation)
+        return 6.0 * np.exp(self.weights[row] @ (u - U) + 0.2 * gain + 0.3 * row)
+
+    def counts(self, coordinates, features, orientation, gain, hazard):
+        return np.array([self._lanes(u, orientation, gain) for u in coordinates])
+
+    def gradient(self, u, features, orientation, gain, hazard, cotangent):
+        row = np.searchsorted(ORIENTATIONS, orientation)
+        return (cotangent * self._lanes(u, orientation, gain)) @ self.weights[row]
+
+
+@pytest.fixture
+def surrogate(tiny_layout):
+    rng = np.random.default_rng(5)
+    return Surrogate(
+        StandInTwin(),
+        tiny_layout,
+        Drive(),
+        Grating(ORIENTATIONS, window_ms=50.0, warm_up_ms=10.0),
+        [rng.poisson(m, n) for m, n in ((9, 10), (14, 7), (20, 12))],
+        window_ms=100.0,
+        calibration=Calibration(Hazard(-55.0, 2.0, 5.0, 2.0), 0.9, 1.0, 10),
+        trials=5,
+        seed=1,
+        correction=Correction(np.array([0.8, 1.0, 1.3]), np.array([0.6, 1.0, 2.0])),
+    )
+
+
+def test_expected_counts_are_those_of_the_recordings_window(surrogate):
+    lanes = surrogate.twin._lanes(U, np.repeat(ORIENTATIONS, 5), np.tile(stratified_gain(5), 3))
+    np.testing.assert_allclose(surrogate.expected(U), 2.0 * lanes.reshape(3, 5))
+
+
+def test_log_likelihood_is_the_sum_over_orientations_of_the_corrected_mixture(surrogate):
+    expected = surrogate.expected(U)
+    laws = [
+        mixture_likelihood(n, r * e, d)
+        for n, r, e, d in zip(surrogate.counts, (0.8, 1.0, 1.3), expected, (0.6, 1.0, 2.0), strict=True)
+    ]
+    assert surrogate.log_likelihood(U) == pytest.approx(sum(law.log_likelihood for law in laws))
+    assert surrogate.bias_correction(U) == pytest.approx(sum(law.bias_correction for law in laws))
+    other = surrogate.with_correction(Correction.none(3, 1.0))
+    assert other.log_likelihood(U) != surrogate.log_likelihood(U)
+    assert surrogate.correction.ratio.tolist() == [0.8, 1.0, 1.3]
+
+
+def test_slope_and_gradient_are_derivatives_of_the_log_likelihood(surrogate):
+    gradient = surrogate.derivatives(U, information=False).gradient
+    difference = [
+        (surrogate.log_likelihood(U + s) - surrogate.log_likelihood(U - s)) / 2e-4 for s in 1e-4 * np.eye(N)
+    ]
+    np.testing.assert_allclose(gradient, difference, rtol=1e-5, atol=1e-6)
+
+
+def test_derivatives_with_information_have_the_same_gradient_to_first_order(surrogate):
+    with_information = surrogate.derivatives(U, information=True)
+    np.testing.assert_allclose(
+        with_information.gradient, surrogate.derivatives(U, information=False).gradient, rtol=0.05, atol=0.02
+    )
+    assert with_information.information.shape == (N, N)
+
+
+def test_information_of_poisson_counts_without_spread_is_that_of_their_mean():
+    """One mean for all trials: n (d mean)^2 / mean, and what the variance tells, n (d variance)^2 / (2 variance^2)."""
+    jacobian = np.tile(np.array([1.0, -2.0, 0.5]), (6, 1))
+    found = _information(np.full(6, 9.0), jacobian, 20, Correction(np.array([1.0]), np.array([1.0])), 0)
+    outer = np.outer(jacobian[0], jacobian[0])
+    np.testing.assert_allclose(found, 20 * outer / 9.0 + 20 * outer / (2 * 81.0))
+
+
+def test_information_matches_how_much_estimates_of_mean_and_variance_scatter():
+    """The gain's spread shows in the variance alone: with x = mean exp(s g), information of s from simulated data."""
+    rng = np.random.default_rng(6)
+    deviates, s, mean = stratified_gain(2000), 0.1, 40.0
+
+    def trials(s):
+        return mean * np.exp(s * deviates - s**2 / 2)
+
+    jacobian = ((trials(s + 1e-4) - trials(s - 1e-4)) / 2e-4)[:, None]
+    found = _information(trials(s), jacobian, 100, Correction(np.array([1.0]), np.array([1.0])), 0)[0, 0]
+    draws = rng.poisson(mean * np.exp(s * rng.standard_normal((4000, 100)) - s**2 / 2))
+    variance = draws.var(axis=1, ddof=1)
+    slope = 2 * s * mean**2 * np.exp(s**2)
+    assert found == pytest.approx(slope**2 / variance.var(), rel=0.15)
+
+
+def test_features_follow_the_drive_at_the_coordinates(surrogate):
+    """More drive, more candidate events; the same coordinates, the same events."""
+    low, high = (surrogate.features(u) for u in (U, U + np.eye(N)[0]))
+    again = surrogate.features(U)
+    assert len(high.height_hz) > len(low.height_hz)
+    np.testing.assert_array_equal(low.height_hz, again.height_hz)
+    assert np.unique(low.gain_deviate).tolist() == pytest.approx(surrogate.gain.tolist())
