@@ -95,14 +95,21 @@ def test_sections_are_contiguous_runs_that_hang_together():
 
 def test_default_discretisation_of_the_default_morphology():
     table = build(default_morphology(), cm_uF_cm2=SPINES)
-    assert table.n == 202
-    assert table.n_nodes == 252
+    assert table.n == 205
+    assert table.n_nodes == 255
     # No compartment is longer than allowed.
     lambda_100 = 1e5 * np.sqrt(table.diam_um / (4 * np.pi * 100 * table.ra_ohm_cm * table.cm_uF_cm2))
     worst = (table.length_um / lambda_100)[1:].max()
     # lambda is the section's mean one, and diameters vary along a section.
     assert worst < 1.5 * DEFAULT_D_LAMBDA
-    assert build(default_morphology(), cm_uF_cm2=SPINES, d_lambda=0.1).n == 487
+    assert build(default_morphology(), cm_uF_cm2=SPINES, d_lambda=0.1).n == 489
+
+
+@pytest.mark.parametrize(("length", "n"), [(5.0, 1), (40.0, 4), (41.0, 5)])
+def test_the_initial_segment_is_cut_finely_whatever_its_length_constant(length, n):
+    table = build(read_morphology(SMALL_MORPHOLOGY), d_lambda=1.0, ais_length_um=length)
+    assert len(table.in_region("ais")) == n
+    assert len(table.in_region("axon")) == 1
 
 
 def test_path_follows_the_neurites_from_the_soma():
