@@ -45,7 +45,7 @@ class Effort:
     window_ms: float = 300.0
     rounds: int = 2
     round_trials: int = 24
-    round_iterations: int = 3
+    round_iterations: int = 5
     placements: int = 3
     draws: int = 8
     kept: int = 5

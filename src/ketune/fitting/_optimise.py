@@ -13,6 +13,8 @@ from ketune.fitting._parameters import PARAMETERS
 _IS_ANGLE = np.array([p.scale == "orientation" for p in PARAMETERS])
 # Longest step of one iteration: in logistic coordinates, and in degrees.
 _LONGEST_STEP = np.where(_IS_ANGLE, 20.0, 1.2)
+# With this much damping a step is a few thousandths of the scoring step: if even that gains nothing, nothing is to be gained.
+_LARGEST_DAMPING = 500.0
 # Beyond this a logistic coordinate is at its bound for every purpose.
 _LARGEST_COORDINATE = 6.0
 
@@ -56,7 +58,7 @@ def ascend(
     start: np.ndarray,
     *,
     iterations: int,
-    tolerance: float = 1.0,
+    tolerance: float = 2.0,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> Ascent:
     """Climb from ``start`` by Fisher scoring with Levenberg's damping.
@@ -66,7 +68,7 @@ def ascend(
     Parameters
     ----------
     tolerance
-        In units of log-likelihood; one unit is well inside sampling error.
+        In units of log-likelihood; two units are well inside sampling error.
     """
     u = np.array(start, float)
     value = likelihood.log_likelihood(u)
@@ -93,7 +95,7 @@ def ascend(
         history.append(value)
         if on_iteration is not None:
             on_iteration(done, value)
-        if 0 <= gain < tolerance or damping > 1e3:
+        if 0 <= gain < tolerance or damping > _LARGEST_DAMPING:
             status = "converged"
             break
     return Ascent(u, value, information, status, done, tuple(history))
