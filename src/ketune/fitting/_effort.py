@@ -40,12 +40,12 @@ class Effort:
     calibration_sets: int = 12
     screening_sets: int = 48
     starts: int = 2
-    iterations: int = 7
-    trials: int = 6
+    iterations: int = 6
+    trials: int = 8
     window_ms: float = 300.0
-    rounds: int = 2
-    round_trials: int = 24
-    round_iterations: int = 5
+    rounds: int = 3
+    round_trials: int = 40
+    round_iterations: int = 4
     placements: int = 3
     draws: int = 8
     kept: int = 5

@@ -11,6 +11,7 @@ from ketune.afferents import Drive, Grating, SynapseLayout, place_synapses, stra
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.fitting._calibrate import Calibration, calibrate
+from ketune.fitting._correction import Correction
 from ketune.fitting._counts import mixture_likelihood
 from ketune.fitting._effort import Effort
 from ketune.fitting._ensemble import expected_counts
@@ -27,7 +28,7 @@ from ketune.fitting._parameters import (
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
-from ketune.fitting._surrogate import Correction, Surrogate
+from ketune.fitting._surrogate import Surrogate
 from ketune.progress import NullProgress, Progress, Task
 
 # Where random parameter sets are drawn: the part of the bounds in which the default cell works (docs/working-range.md).
@@ -42,8 +43,6 @@ _STARTING_BOX = {
     "sst_nS": (0.4, 3.0),
     "gain_sd": (0.04, 0.25),
 }
-# Conditional dispersion before the spiking cell has been asked: a narrow law makes the likelihood needlessly steep.
-_EARLY_DISPERSION = 1.5
 # The likelihood bends away from its quadratic form along open directions: each draw is tried at several lengths.
 _DRAW_SCALES = (1.0, 0.5, 0.2)
 # Half the 95 % quantile of chi-squared with 11 degrees of freedom: sets within it cannot be told from the best.
@@ -96,16 +95,19 @@ class Fit:
     history: tuple[tuple[str, float], ...]
 
     @property
+    def _trials(self) -> np.ndarray:
+        m = self.expected.shape[1]
+        return np.array([self.correction.matrix(k, m) @ e for k, e in enumerate(self.expected)])
+
+    @property
     def fitted_mean(self) -> np.ndarray:
         """Mean count of each orientation under the fitted law."""
-        return (self.correction.ratio[:, None] * self.expected).mean(axis=1)
+        return self._trials.mean(axis=1)
 
     @property
     def fitted_fano(self) -> np.ndarray:
         """Fano factor of each orientation under the fitted law."""
-        mean = self.fitted_mean
-        spread = np.var(self.correction.ratio[:, None] * self.expected, axis=1)
-        return self.correction.dispersion + spread / np.maximum(mean, 1e-9)
+        return self.correction.dispersion + np.var(self._trials, axis=1) / np.maximum(self.fitted_mean, 1e-9)
 
 
 class Fitter:
@@ -243,7 +245,11 @@ class Fitter:
 
     def _total(self, expected: np.ndarray, correction: Correction) -> float:
         laws = (
-            mixture_likelihood(observed, correction.ratio[k] * expected[k], float(correction.dispersion[k]))
+            mixture_likelihood(
+                observed,
+                correction.matrix(k, expected.shape[1]) @ expected[k],
+                float(correction.dispersion[k]),
+            )
             for k, observed in enumerate(self.counts)
         )
         return sum(law.log_likelihood for law in laws)
@@ -265,7 +271,8 @@ class Fitter:
     def _surrogate(
         self, placement: int, calibration: Calibration, correction: Correction | None = None
     ) -> Surrogate:
-        early = Correction.none(len(self.counts), max(calibration.dispersion, _EARLY_DISPERSION))
+        fano = np.array([c.var(ddof=1) / max(c.mean(), 0.5) if len(c) > 1 else 1.0 for c in self.counts])
+        early = Correction.before_spikes(fano, self._short.window_ms / self.window_ms)
         return Surrogate(
             self._twin,
             self.layout(self.seed + placement),
@@ -333,7 +340,9 @@ class Fitter:
                     stratified=True,
                     task=task,
                 )
-            fresh = Correction.between(surrogate.expected(best.coordinates), spiking.counts)
+            fresh = Correction.between(
+                surrogate.expected(best.coordinates), spiking.counts, surrogate.correction.window_ratio
+            )
             correction = fresh if correction is None else correction.averaged(fresh)
             surrogate = surrogate.with_correction(correction)
             best = self._climb(surrogate, best.coordinates, self.effort.round_iterations, f"round {i + 1}")

@@ -13,7 +13,7 @@ from ketune.fitting._parameters import PARAMETERS
 _IS_ANGLE = np.array([p.scale == "orientation" for p in PARAMETERS])
 # Longest step of one iteration: in logistic coordinates, and in degrees.
 _LONGEST_STEP = np.where(_IS_ANGLE, 20.0, 1.2)
-# With this much damping a step is a few thousandths of the scoring step: if even that gains nothing, nothing is to be gained.
+# With this much damping a step is a few thousandths of the scoring step: if even that gains nothing, it is the end.
 _LARGEST_DAMPING = 500.0
 # Beyond this a logistic coordinate is at its bound for every purpose.
 _LARGEST_COORDINATE = 6.0

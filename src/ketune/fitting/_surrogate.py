@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
 
 import numpy as np
 
 from ketune.afferents import Drive, Grating, SynapseLayout, candidates, stratified_gain
 from ketune.fitting._calibrate import Calibration
+from ketune.fitting._correction import Correction
 from ketune.fitting._counts import CountLikelihood, mixture_likelihood
 from ketune.fitting._optimise import Derivatives
 from ketune.fitting._parameters import PARAMETERS, drive_at, values_of
@@ -19,44 +19,6 @@ from ketune.fitting._silent import Features, SilentTwin
 _SOFTNESS = 0.1
 # Steps of the finite differences that give the information matrix: coordinates, and degrees.
 _STEP = np.array([1.0 if p.scale == "orientation" else 0.03 for p in PARAMETERS])
-_DISPERSION_RANGE = (0.05, 20.0)
-
-
-@dataclass(frozen=True, eq=False)
-class Correction:
-    """How the spiking cell's counts relate to the silent twin's expected counts, per orientation.
-
-    Attributes
-    ----------
-    ratio
-        Spiking mean over expected mean, ``(orientations,)``.
-    dispersion
-        Conditional variance over mean that gives the mixture the spiking cell's variance, ``(orientations,)``.
-    """
-
-    ratio: np.ndarray
-    dispersion: np.ndarray
-
-    @classmethod
-    def none(cls, n_orientations: int, dispersion: float) -> Correction:
-        """No difference in the mean, one dispersion for all."""
-        return cls(np.ones(n_orientations), np.full(n_orientations, np.clip(dispersion, *_DISPERSION_RANGE)))
-
-    @classmethod
-    def between(cls, expected: np.ndarray, spiking: np.ndarray) -> Correction:
-        """From expected ``(orientations, trials)`` and spiking counts ``(orientations, trials)`` at one place.
-
-        Means below one spike say little about their ratio, so half a spike is added to both.
-        """
-        mean = spiking.mean(axis=1)
-        ratio = (mean + 0.5) / (expected.mean(axis=1) + 0.5)
-        between_trials = np.var(ratio[:, None] * expected, axis=1)
-        dispersion = (spiking.var(axis=1, ddof=1) - between_trials) / np.maximum(mean, 0.5)
-        return cls(ratio, np.clip(dispersion, *_DISPERSION_RANGE))
-
-    def averaged(self, other: Correction) -> Correction:
-        """Geometric mean of the ratios, mean of the dispersions."""
-        return Correction(np.sqrt(self.ratio * other.ratio), 0.5 * (self.dispersion + other.dispersion))
 
 
 class Surrogate:
@@ -131,11 +93,14 @@ class Surrogate:
         """Expected counts in the recording's window, ``(orientations, trials)``."""
         return self._expected([coordinates], self.features(coordinates))[0]
 
+    def corrected(self, expected: np.ndarray) -> np.ndarray:
+        """Corrected counts ``(orientations, trials)``."""
+        return np.array([self.correction.matrix(k, self.trials) @ e for k, e in enumerate(expected)])
+
     def _laws(self, expected: np.ndarray) -> list[CountLikelihood]:
-        ratio, dispersion = self.correction.ratio, self.correction.dispersion
         return [
-            mixture_likelihood(observed, ratio[k] * expected[k], float(dispersion[k]))
-            for k, observed in enumerate(self.counts)
+            mixture_likelihood(observed, e, float(self.correction.dispersion[k]))
+            for k, (observed, e) in enumerate(zip(self.counts, self.corrected(expected), strict=True))
         ]
 
     def log_likelihood(self, coordinates: np.ndarray) -> float:
@@ -187,8 +152,8 @@ def _information(
     Far from the optimum the outer product of the scores is dominated by the misfit and shortens the steps; this one
     depends on the model alone.
     """
-    trial = correction.ratio[k] * expected
-    d_trial = correction.ratio[k] * jacobian
+    matrix = correction.matrix(k, len(expected))
+    trial, d_trial = matrix @ expected, matrix @ jacobian
     mean, d_mean = trial.mean(), d_trial.mean(axis=0)
     deviation = trial - mean
     variance = correction.dispersion[k] * max(mean, 0.1) + np.mean(deviation**2)
