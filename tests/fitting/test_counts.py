@@ -156,6 +156,17 @@ def test_counts_that_no_trial_explains_are_very_unlikely_but_never_not_a_number(
     assert np.all(np.isfinite(law.score))
 
 
+@pytest.mark.parametrize("dispersion", [0.4, 1.0, 2.0])
+def test_a_correction_may_make_a_trial_negative(dispersion):
+    """Stretching the spread between trials does that: such a trial is silent, and nothing depends on how negative."""
+    counts = np.array([0, 0, 1, 5])
+    at = np.array([-1.0, 0.5, 4.0])
+    law, lower = (mixture_likelihood(counts, x, dispersion) for x in (at, at - [0.5, 0, 0]))
+    assert law.log_likelihood == lower.log_likelihood
+    assert np.all(law.score[:, 0] == 0)
+    assert np.all(law.score[:, 1:] != 0)
+
+
 def test_correction_for_few_simulated_trials_reduces_the_bias():
     """The logarithm of a mean over few trials is too low on average; the correction takes most of that back."""
     rng = np.random.default_rng(11)

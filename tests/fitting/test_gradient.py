@@ -9,9 +9,10 @@ import pytest
 from ketune.afferents import Drive, Grating
 from ketune.fitting import NAMES, PARAMETERS, Hazard
 from ketune.fitting._calibrate import Calibration
+from ketune.fitting._correction import Correction
 from ketune.fitting._parameters import coordinates_of
 from ketune.fitting._silent import SilentTwin
-from ketune.fitting._surrogate import Correction, Surrogate
+from ketune.fitting._surrogate import Surrogate
 
 # One orientation of every kind: near the preferred one, away from it, and a blank.
 GRATING = Grating((80.0, 130.0, float("nan")), window_ms=60.0, warm_up_ms=30.0)
@@ -38,7 +39,9 @@ def surrogate_on(twin, layout):
         calibration=Calibration(Hazard(-66.0, 3.0, 6.0, 2.0), 0.9, 1.0, 10),
         trials=TRIALS,
         seed=3,
-        correction=Correction(np.array([1.2, 0.9, 1.0]), np.array([1.6, 0.7, 1.0])),
+        correction=Correction(
+            np.array([1.2, 0.9, 1.0]), np.array([1.6, 0.7, 1.0]), np.array([0.8, 1.2, 1.0]), window_ratio=0.4
+        ),
     )
 
 

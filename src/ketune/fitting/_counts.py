@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special
 
 _SMALLEST = 1e-290
+_SMALLEST_MEAN = 1e-6
 # The second-order correction means nothing where it is larger than this.
 _LARGEST_CORRECTION = 0.5
 
@@ -30,14 +31,15 @@ def count_law(n: np.ndarray, mean: np.ndarray, dispersion: float) -> tuple[np.nd
     n
         Counts, ``int (..., )``.
     mean
-        Expected counts, positive, broadcastable with ``n``.
+        Expected counts, broadcastable with ``n``. Below ``1e-6``, also where a correction made them negative, they
+        count as that much, and the derivative is zero.
     dispersion
         Variance over mean of the count; 1 is Poisson.
     """
-    n, mean = np.asarray(n, float), np.maximum(np.asarray(mean, float), 1e-6)
-    if dispersion > _OVERDISPERSED_FROM:
-        return _negative_binomial(n, mean, dispersion)
-    return _gamma_count(n, mean, dispersion)
+    n, mean = np.asarray(n, float), np.asarray(mean, float)
+    law = _negative_binomial if dispersion > _OVERDISPERSED_FROM else _gamma_count
+    p, slope = law(n, np.maximum(mean, _SMALLEST_MEAN), dispersion)
+    return p, np.where(mean > _SMALLEST_MEAN, slope, 0.0)
 
 
 def _negative_binomial(n: np.ndarray, mean: np.ndarray, dispersion: float) -> tuple[np.ndarray, np.ndarray]:

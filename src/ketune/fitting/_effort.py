@@ -44,11 +44,11 @@ class Effort:
     trials: int = 8
     window_ms: float = 300.0
     rounds: int = 3
-    round_trials: int = 40
+    round_trials: int = 32
     round_iterations: int = 4
     placements: int = 3
-    draws: int = 8
-    kept: int = 5
+    draws: int = 5
+    kept: int = 4
     check_trials: int = 200
     replay_trials: int = 2
     spiking_dt_ms: float = 0.05
