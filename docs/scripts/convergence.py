@@ -125,6 +125,16 @@ def relative(found: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.n
     return 100 * error, 100 * se
 
 
+def described(found: np.ndarray, error: np.ndarray, se: np.ndarray) -> list[str]:
+    """Mean counts with their errors."""
+    return [f"{c.mean():.2f} ({e:+.1f} ± {s:.1f} %)" for c, e, s in zip(found, error, se, strict=True)]
+
+
+def table_row(entries: list[str]) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(entries)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -138,7 +148,7 @@ def main() -> None:
     )
 
     print(
-        "| d_lambda | compartments | input resistance MOhm (error) | transfer at 100 Hz MOhm (error) | count, 90 deg | 60 deg |"
+        "| d_lambda | compartments | input resistance | transfer at 100 Hz | count, 90 deg | count, 60 deg |"
     )
     print("|---|---|---|---|---|---|")
     events = with_step(drawn, round(0.05 / DT_ms[0]))
@@ -152,13 +162,13 @@ def main() -> None:
         error, se = relative(found, reference)
         cable = [100 * (resistance / first[0] - 1), 100 * (transfer / first[1] - 1)]
         space.append((cell.table.n, *cable, *error, *se))
+        entries = [f"{resistance:.2f} MOhm ({cable[0]:+.2f} %)", f"{transfer:.2f} MOhm ({cable[1]:+.2f} %)"]
         print(
-            f"| {d_lambda:g} | {cell.table.n} | {resistance:.2f} ({cable[0]:+.2f} %) | {transfer:.2f} ({cable[1]:+.2f} %) "
-            f"| {found[0].mean():.2f} ({error[0]:+.1f} ± {se[0]:.1f} %) | {found[1].mean():.2f} ({error[1]:+.1f} ± {se[1]:.1f} %) |",
+            table_row([f"{d_lambda:g}", f"{cell.table.n}", *entries, *described(found, error, se)]),
             flush=True,
         )
 
-    print("\n| step ms | count, 90 deg | 60 deg |\n|---|---|---|")
+    print("\n| step ms | count, 90 deg | count, 60 deg |\n|---|---|---|")
     cell = default_cell()
     on_cell = moved(drawn, fine, cell)
     time, reference = [], None
@@ -167,11 +177,7 @@ def main() -> None:
         reference = found if reference is None else reference
         error, se = relative(found, reference)
         time.append((dt, *error, *se))
-        print(
-            f"| {dt:g} | {found[0].mean():.2f} ({error[0]:+.1f} ± {se[0]:.1f} %) "
-            f"| {found[1].mean():.2f} ({error[1]:+.1f} ± {se[1]:.1f} %) |",
-            flush=True,
-        )
+        print(table_row([f"{dt:g}", *described(found, error, se)]), flush=True)
     draw(np.array(space), np.array(time), cell.table.n)
 
 
@@ -220,7 +226,7 @@ def draw(space: np.ndarray, time: np.ndarray, chosen: int) -> None:
     axes[2].minorticks_off()
     axes[2].set_xlabel("step (ms)")
     for axis in axes:
-        axis.axhspan(-2, 2, color="0.93", zorder=0)
+        axis.axhspan(-2, 2, color="0.93", zorder=-1)
         axis.axhline(0, color="0.6", lw=0.8)
         axis.legend(frameon=False, fontsize=8)
     figure.savefig(FIGURE, dpi=150)
