@@ -49,6 +49,10 @@ _DRAW_SCALES = (1.0, 0.5, 0.2)
 KEPT_WITHIN = 9.8
 # A combination of parameters whose log is not known to a factor of two is called undetermined.
 _UNDETERMINED_LOG_SD = np.log(2.0)
+# So is an orientation that is not known to this many degrees.
+_UNDETERMINED_DEG = 30.0
+# Parameters that move less than this share of the one that moves most are not named in a combination.
+_NAMED_FROM_SHARE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -389,7 +393,7 @@ def _eigen(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draws(information: np.ndarray, n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Steps with the covariance that the curvature implies, each direction limited to two units."""
+    """Steps with the covariance that the curvature implies, each direction limited to one unit."""
     values, vectors = _eigen(information)
     spread = np.minimum(1.0 / np.sqrt(values), 1.0)
     return [vectors @ (spread * rng.standard_normal(len(values))) for _ in range(n)]
@@ -408,7 +412,7 @@ def _uncertainty(
     fitted = values_of(u)
     determined = {
         p.name: bool(
-            error[p.name] < 30.0
+            error[p.name] < _UNDETERMINED_DEG
             if p.scale == "orientation"
             else error[p.name] < _UNDETERMINED_LOG_SD * float(fitted[p.name])
         )
@@ -417,12 +421,13 @@ def _uncertainty(
     combinations = []
     for value, vector in zip(values, vectors.T, strict=True):
         log_change = vector * np.array(
-            [1 / 10.0 if p.scale == "orientation" else s / float(fitted[p.name])
+            [_UNDETERMINED_LOG_SD / _UNDETERMINED_DEG if p.scale == "orientation" else s / float(fitted[p.name])
              for p, s in zip(PARAMETERS, slope, strict=True)]
         )  # fmt: skip
         size = float(np.linalg.norm(log_change) / np.sqrt(max(value, 1 / 25.0)))
         if size > _UNDETERMINED_LOG_SD:
-            main = np.argsort(-np.abs(log_change))[:3]
+            share = np.abs(log_change) / np.abs(log_change).max()
+            main = [i for i in np.argsort(-share)[:3] if share[i] > _NAMED_FROM_SHARE]
             words = " with ".join(f"{NAMES[i]} {'up' if log_change[i] > 0 else 'down'}" for i in main)
             combinations.append((words, size))
     return error, determined, tuple(combinations)
