@@ -12,7 +12,7 @@ from ketune.cell import Overrides
 from ketune.engines.jax_engine import JaxEngine
 
 # Events of so many lanes are drawn at a time: they are what takes memory.
-_LANES_AT_A_TIME = 512
+_LANES_AT_A_TIME = 256
 
 
 @dataclass(frozen=True, eq=False)
