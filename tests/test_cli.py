@@ -196,6 +196,11 @@ return {"summary": []}
         assert json.loads(done.stdout) == {"x": [1.0, None]}
 
 
+def _listen_to_ctrl_c() -> None:
+    """In a child: a test run in the background may have been told to ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class TestFailures:
     BAD = "raise InputError('data.csv, row 3: spikes is -1:\\n  give a count of 0 or more')"
     LINE = "data.csv, row 3: spikes is -1: give a count of 0 or more"
@@ -254,7 +259,11 @@ class TestFailures:
     def test_ctrl_c(self, arguments: list[str]) -> None:
         body = "with progress.task('long work', 10):\n    os.write(2, b'ready\\n')\n    time.sleep(60)"
         with subprocess.Popen(
-            stand_in(body, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            stand_in(body, *arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_listen_to_ctrl_c,
         ) as process:
             assert process.stderr is not None
             assert process.stderr.readline() == "ready\n"
@@ -274,7 +283,9 @@ with result_directory(Path({str(tmp_path / "out")!r}), "fit") as folder:
     os.write(2, b"ready\\n")
     time.sleep(60)
 """
-        with subprocess.Popen(stand_in(body), stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            stand_in(body), stderr=subprocess.PIPE, text=True, preexec_fn=_listen_to_ctrl_c
+        ) as process:
             assert process.stderr is not None
             process.stderr.readline()
             process.send_signal(signal.SIGINT)

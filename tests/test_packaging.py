@@ -114,7 +114,7 @@ def test_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) 
 
 def test_every_shipped_morphology_and_recording_is_attributed() -> None:
     notice = (ROOT / "NOTICE").read_text()
-    own = {"example.csv"}  # made up by us
+    own = {"example.csv", "small_pyramidal.swc"}  # made up by us
     data = {path for suffix in ("*.swc", "*.asc", "*.csv") for path in (SOURCE / "data").rglob(suffix)}
     assert data
     for path in data:

@@ -30,20 +30,20 @@ def test_a_short_window_loses_noise_but_not_the_course_with_the_gain():
 @pytest.mark.parametrize(("ratio", "spread"), [(1.4, 0.6), (0.7, 1.5), (1.0, 1.0)])
 def test_mean_and_total_variance_become_those_of_the_spiking_cell(ratio, spread):
     rng = np.random.default_rng(2)
-    m = 4000
+    m = 400
     expected = 20.0 + 4.0 * rng.standard_normal((6, m))
     spiking = np.round(ratio * (20.0 + spread * (expected - 20.0)) + rng.standard_normal((6, m))).astype(int)
     correction = Correction.between(expected, spiking)
     found = corrected(correction, expected)
     np.testing.assert_allclose(found.mean(axis=1), spiking.mean(axis=1), rtol=0.02)
     total = correction.dispersion * found.mean(axis=1) + found.var(axis=1)
-    np.testing.assert_allclose(total, spiking.var(axis=1), rtol=0.06)
+    np.testing.assert_allclose(total, spiking.var(axis=1), rtol=0.15)
 
 
 def test_trials_carry_most_of_the_variance():
     """A law that took up the variance itself would leave the gain nothing to explain."""
     rng = np.random.default_rng(3)
-    expected = 20.0 * np.exp(0.3 * rng.standard_normal((4, 500)))
+    expected = 20.0 * np.exp(0.3 * rng.standard_normal((4, 200)))
     correction = Correction.between(expected, rng.poisson(expected))
     found = corrected(correction, expected)
     assert np.all(found.var(axis=1) > correction.dispersion * found.mean(axis=1))

@@ -113,10 +113,9 @@ class Surrogate:
 
     def slope(self, expected: np.ndarray) -> np.ndarray:
         """Derivative of the log-likelihood with respect to the expected counts, ``(orientations, trials)``."""
+        transposed = [self.correction.matrix(k, self.trials).T for k in range(len(self.counts))]
         laws = self._laws(expected)
-        return np.array(
-            [self.correction.ratio[k] * (law.multiplicity @ law.score) for k, law in enumerate(laws)]
-        )
+        return np.array([t @ (law.multiplicity @ law.score) for t, law in zip(transposed, laws, strict=True)])
 
     def gradient(self, coordinates: np.ndarray, features: Features) -> np.ndarray:
         """Gradient of the log-likelihood by reverse-mode differentiation of the whole simulation."""
