@@ -40,7 +40,7 @@ def surrogate_on(twin, layout):
         trials=TRIALS,
         seed=3,
         correction=Correction(
-            np.array([1.2, 0.9, 1.0]), np.array([1.6, 0.7, 1.0]), np.array([0.8, 1.2, 1.0]), window_ratio=0.4
+            np.array([1.2, 0.9, 1.0]), np.array([1.6, 0.7, 1.0]), np.array([0.9, 1.2, 1.1]), window_ratio=0.6
         ),
     )
 
