@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from ketune.fitting import SpikeCounts
+from ketune.workflow import _scores
 from ketune.workflow._scores import REQUIRED, Scores, score
 
 ORIENTATIONS = np.arange(0.0, 180.0, 22.5)
 MEANS = 6.0 + 14.0 * np.exp(-0.5 * ((ORIENTATIONS - 90.0) / 25.0) ** 2)
 GOOD = Scores(0.97, 0.01, 0.08, 0.01, 1.1, 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _fewer_resamples(monkeypatch):
+    monkeypatch.setattr(_scores, "_RESAMPLES", 100)
 
 
 def draw(means, fano, n, seed):
@@ -64,14 +70,16 @@ def test_standard_errors_are_how_much_the_scores_scatter():
     """Over new draws of both sides, not only over resamples of one."""
     results = [
         score(simulated(MEANS, n=60, seed=2 * i), list(draw(MEANS, 2.0, 40, 2 * i + 1)), seed=i)
-        for i in range(25)
+        for i in range(20)
     ]
     for value, error in (("correlation", "correlation_se"), ("rmse_fraction_of_range", "rmse_se"),
                          ("fano_ratio_median", "fano_ratio_se")):  # fmt: skip
-        scatter = np.std([getattr(r, value) for r in results])
-        assert np.median([getattr(r, error) for r in results]) == pytest.approx(scatter, rel=0.7)
+        ratio = np.median([getattr(r, error) for r in results]) / np.std([getattr(r, value) for r in results])
+        # A correlation near 1 falls with every disturbance, and resampling disturbs it once more.
+        assert 0.6 < ratio < 2.5
 
 
+@pytest.mark.filterwarnings("error")
 def test_unequal_numbers_of_trials():
     recorded = [c[: 5 + 3 * i] for i, c in enumerate(draw(MEANS, 2.0, 60, 4))]
     result = score(simulated(MEANS), recorded, seed=1)
@@ -81,11 +89,11 @@ def test_unequal_numbers_of_trials():
     assert all(np.isfinite(x) for x in (result.correlation_se, result.rmse_se, result.fano_ratio_se))
 
 
-@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
-@pytest.mark.filterwarnings("ignore:Degrees of freedom:RuntimeWarning")
-def test_a_silent_model_fails_without_an_error():
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [20, 1])
+def test_a_silent_model_and_single_trials_fail_without_an_error(n):
     silent = SpikeCounts(ORIENTATIONS, np.zeros((8, 20), int))
-    result = score(silent, list(draw(MEANS, 2.0, 20, 1)), seed=1)
+    result = score(silent, list(draw(MEANS, 2.0, n, 1)), seed=1)
     assert np.isnan(result.correlation)
     assert not result.passed
 

@@ -64,10 +64,13 @@ def score(simulated: SpikeCounts, recorded: Sequence[np.ndarray], *, seed: int) 
 
 def _measures(simulated: Sequence[np.ndarray], recorded: Sequence[np.ndarray]) -> tuple[float, float, float]:
     model, data = (np.array([x.mean() for x in side]) for side in (simulated, recorded))
-    fano_model, fano_data = (
-        np.array([x.var(ddof=1) / x.mean() if x.mean() > 0 else np.nan for x in side])
-        for side in (simulated, recorded)
-    )
+    fano_model, fano_data = (np.array([_fano(x) for x in side]) for side in (simulated, recorded))
     correlation = np.corrcoef(model, data)[0, 1] if np.ptp(model) > 0 and np.ptp(data) > 0 else np.nan
     rmse = np.sqrt(np.mean((model - data) ** 2)) / max(np.ptp(data), 1e-9)
-    return float(correlation), float(rmse), float(np.nanmedian(fano_model / fano_data))
+    known = np.isfinite(fano_model) & (fano_data > 0)
+    ratio = np.median(fano_model[known] / fano_data[known]) if known.any() else np.nan
+    return float(correlation), float(rmse), float(ratio)
+
+
+def _fano(counts: np.ndarray) -> float:
+    return counts.var(ddof=1) / counts.mean() if len(counts) > 1 and counts.any() else np.nan
