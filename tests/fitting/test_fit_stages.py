@@ -292,7 +292,7 @@ def test_pooled_parameter_sets_are_the_sets_one_by_one(tiny_cell, tiny_layout):
     """Lanes of one set never see another set's events or conductances."""
     silent = JaxEngine(silent_cell(tiny_cell), dt_ms=0.1)
     hazard = Hazard(-66.0, 3.0, 6.0, 2.0)
-    sets = [VALUES, {**VALUES, "ampa_nS": 1.6, "gain_sd": 0.5}, {**VALUES, "peak_rate_hz": 5.0}]
+    sets = [VALUES, {**VALUES, "ampa_nS": 1.6}, {**VALUES, "peak_rate_hz": 5.0}]
     options = {"trials": 2, "seed": 4, "gain": stratified_gain(2)}
     pooled = expected_counts(silent, [tiny_layout] * 3, GRATING, Drive(), sets, hazard, **options)
     assert pooled.shape == (3, 3, 2)
