@@ -58,7 +58,8 @@ def score(simulated: SpikeCounts, recorded: Sequence[np.ndarray], *, seed: int) 
             for _ in range(_RESAMPLES)
         ]
     )
-    se = np.nanstd(draws, axis=0, ddof=1)
+    known = (column[np.isfinite(column)] for column in draws.T)
+    se = [float(x.std(ddof=1)) if len(x) > 1 else np.nan for x in known]
     return Scores(best[0], se[0], best[1], se[1], best[2], se[2])
 
 
