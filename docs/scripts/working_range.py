@@ -27,7 +27,7 @@ from ketune.plateaus import THRESHOLD_mV, nmda_spikes
 FIGURE = Path(__file__).parents[1] / "figures" / "working_range.png"
 DT_ms = 0.05
 WARM_UP_ms, WINDOW_ms = 200.0, 1000.0
-CURRENT_nA = np.r_[0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, np.arange(0.4, 2.41, 0.2)]
+CURRENT_nA = np.r_[0.0, 0.1, 0.2, 0.3, 0.32, 0.34, 0.36, 0.38, np.arange(0.4, 2.41, 0.2)]
 PEAK_RATE_hz = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 ORIENTATION_deg = (*np.arange(0.0, 180.0, 15.0), np.nan)
 N_SYNAPSES = (1, 2, 4, 6, 8, 10, 12, 15, 20, 25, 30, 40)

@@ -128,6 +128,15 @@ def fit(
         bool, typer.Option("--fold", help="Orientations are directions, 0 to 360: fold them onto 0 to 180.")
     ] = False,
     radians: Annotated[bool, typer.Option("--radians", help="Orientations are in radians.")] = False,
+    spontaneous: Annotated[
+        str | None,
+        typer.Option(
+            "--spontaneous",
+            metavar="RATE",
+            help="Rate on a blank screen, such as '2 Hz', where the file has no blank trials.",
+            show_default="at most the smallest mean response",
+        ),
+    ] = None,
     seed: Seed = 1,
     starts: Annotated[
         int | None,
@@ -185,6 +194,7 @@ def fit(
             condition=condition,
             fold=fold,
             radians=radians,
+            spontaneous=spontaneous,
             seed=seed,
             starts=starts,
             effort=effort.value,

@@ -24,6 +24,7 @@ _EXAMPLES = {
     "voltage": "-60 mV",
     "angle": "22.5 deg",
     "temperature": "37 degC",
+    "rate": "2 Hz",
 }
 
 
@@ -73,6 +74,7 @@ def _dimension_text(name: str) -> str:
         "voltage": "V",
         "angle": "deg",
         "temperature": "K",
+        "rate": "Hz",
     }[name]
 
 

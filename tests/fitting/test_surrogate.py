@@ -10,6 +10,7 @@ from ketune.fitting._calibrate import Calibration
 from ketune.fitting._correction import Correction
 from ketune.fitting._counts import mixture_likelihood
 from ketune.fitting._parameters import coordinates_of
+from ketune.fitting._spontaneous import SpontaneousRate
 from ketune.fitting._surrogate import Surrogate, _information
 
 N = len(PARAMETERS)
@@ -40,7 +41,8 @@ class StandInTwin:
     dt_ms = 0.1
 
     def __init__(self):
-        self.weights = np.random.default_rng(4).standard_normal((len(ORIENTATIONS), N)) * 0.1
+        # The last row is the blank's: nan sorts behind all orientations.
+        self.weights = np.random.default_rng(4).standard_normal((len(ORIENTATIONS) + 1, N)) * 0.1
         self.weights[:, [p.scale == "orientation" for p in PARAMETERS]] /= 20.0
 
     def features(self, candidates):
@@ -84,7 +86,7 @@ def test_log_likelihood_is_the_sum_over_orientations_of_the_corrected_mixture(su
     expected = surrogate.expected(U)
     laws = [
         mixture_likelihood(n, r * e, d)
-        for n, r, e, d in zip(surrogate.counts, (0.8, 1.0, 1.3), expected, (0.6, 1.0, 2.0), strict=True)
+        for n, r, e, d in zip(surrogate.observed, (0.8, 1.0, 1.3), expected, (0.6, 1.0, 2.0), strict=True)
     ]
     assert surrogate.log_likelihood(U) == pytest.approx(sum(law.log_likelihood for law in laws))
     assert surrogate.bias_correction(U) == pytest.approx(sum(law.bias_correction for law in laws))
@@ -101,6 +103,38 @@ def test_slope_and_gradient_are_derivatives_of_the_log_likelihood(surrogate):
     np.testing.assert_allclose(gradient, difference, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("count", "known"), [(3.0, False), (3.0, True), (60.0, True), (60.0, False)])
+def test_an_assumed_blank_enters_likelihood_gradient_and_information(surrogate, count, known):
+    prior = SpontaneousRate(count, known)
+    with_blank = Surrogate(
+        surrogate.twin,
+        surrogate.layout,
+        surrogate.drive,
+        Grating((*ORIENTATIONS, np.nan), window_ms=50.0, warm_up_ms=10.0),
+        [*surrogate.observed, prior],
+        window_ms=100.0,
+        calibration=surrogate.calibration,
+        trials=5,
+        seed=1,
+        correction=Correction(np.array([0.8, 1.0, 1.3, 0.9]), np.array([0.6, 1.0, 2.0, 1.0])),
+    )
+    blank = 0.9 * with_blank.expected(U)[3].mean()
+    assert with_blank.log_likelihood(U) == pytest.approx(
+        surrogate.log_likelihood(U) + prior.penalty(blank)[0]
+    )
+    gradient = with_blank.derivatives(U, information=False).gradient
+    difference = [
+        (with_blank.log_likelihood(U + s) - with_blank.log_likelihood(U - s)) / 2e-4 for s in 1e-4 * np.eye(N)
+    ]
+    np.testing.assert_allclose(gradient, difference, rtol=1e-5, atol=1e-5)
+    more = (
+        with_blank.derivatives(U, information=True).information
+        - surrogate.derivatives(U, information=True).information
+    )
+    assert (np.abs(more).max() > 1.0) == (known or count < blank)
+    assert np.linalg.eigvalsh(more).min() > -1e-6 * max(np.abs(more).max(), 1.0)
+
+
 def test_derivatives_with_information_have_the_same_gradient_to_first_order(surrogate):
     with_information = surrogate.derivatives(U, information=True)
     np.testing.assert_allclose(
@@ -112,7 +146,9 @@ def test_derivatives_with_information_have_the_same_gradient_to_first_order(surr
 def test_information_of_poisson_counts_without_spread_is_that_of_their_mean():
     """One mean for all trials: n (d mean)^2 / mean, and what the variance tells, n (d variance)^2 / (2 variance^2)."""
     jacobian = np.tile(np.array([1.0, -2.0, 0.5]), (6, 1))
-    found = _information(np.full(6, 9.0), jacobian, 20, Correction(np.array([1.0]), np.array([1.0])), 0)
+    found = _information(
+        np.full(6, 9.0), jacobian, np.zeros(20), Correction(np.array([1.0]), np.array([1.0])), 0
+    )
     outer = np.outer(jacobian[0], jacobian[0])
     np.testing.assert_allclose(found, 20 * outer / 9.0 + 20 * outer / (2 * 81.0))
 
@@ -126,7 +162,9 @@ def test_information_matches_how_much_estimates_of_mean_and_variance_scatter():
         return mean * np.exp(s * deviates - s**2 / 2)
 
     jacobian = ((trials(s + 1e-4) - trials(s - 1e-4)) / 2e-4)[:, None]
-    found = _information(trials(s), jacobian, 100, Correction(np.array([1.0]), np.array([1.0])), 0)[0, 0]
+    found = _information(trials(s), jacobian, np.zeros(100), Correction(np.array([1.0]), np.array([1.0])), 0)[
+        0, 0
+    ]
     draws = rng.poisson(mean * np.exp(s * rng.standard_normal((4000, 100)) - s**2 / 2))
     variance = draws.var(axis=1, ddof=1)
     slope = 2 * s * mean**2 * np.exp(s**2)

@@ -5,6 +5,7 @@ from ketune.fitting._fit import KEPT_WITHIN, Fit, Fitter, KeptSet
 from ketune.fitting._parameters import NAMES, PARAMETERS, FitParameter, drive_at, synapse_overrides
 from ketune.fitting._readout import Hazard
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
+from ketune.fitting._spontaneous import SpontaneousRate
 
 __all__ = [
     "EFFORTS",
@@ -18,6 +19,7 @@ __all__ = [
     "Hazard",
     "KeptSet",
     "SpikeCounts",
+    "SpontaneousRate",
     "drive_at",
     "effort_named",
     "simulate_counts",

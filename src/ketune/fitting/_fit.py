@@ -12,7 +12,6 @@ from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.fitting._calibrate import Calibration, calibrate
 from ketune.fitting._correction import Correction
-from ketune.fitting._counts import mixture_likelihood
 from ketune.fitting._effort import Effort
 from ketune.fitting._ensemble import expected_counts
 from ketune.fitting._optimise import Ascent, ascend
@@ -28,6 +27,7 @@ from ketune.fitting._parameters import (
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
+from ketune.fitting._spontaneous import Observed, SpontaneousRate, likelihood_of
 from ketune.fitting._surrogate import Surrogate
 from ketune.progress import NullProgress, Progress, Task
 
@@ -82,7 +82,7 @@ class Fit:
     kept
         Parameter sets within :data:`KEPT_WITHIN` of the best of their placement; the first is the best.
     expected
-        Corrected expected counts at the best set, ``(orientations, trials)``, and their ``dispersion``.
+        Corrected expected counts at the best set, ``(orientations, trials)``; an assumed blank comes last.
     """
 
     values: dict[str, float]
@@ -125,6 +125,8 @@ class Fitter:
         Recorded conditions (``nan`` for a blank) and the spikes of each one's trials.
     window_ms
         Counting window.
+    spontaneous
+        What is assumed of a blank that was not recorded: it becomes one more condition, the last.
     drive
         Afferent parameters that are not fitted.
     effort, seed
@@ -138,6 +140,7 @@ class Fitter:
         counts: Sequence[np.ndarray],
         *,
         window_ms: float,
+        spontaneous: SpontaneousRate | None = None,
         drive: Drive | None = None,
         effort: Effort | None = None,
         seed: int = 1,
@@ -145,8 +148,9 @@ class Fitter:
     ) -> None:
         self.cell, self.window_ms, self.seed = cell, window_ms, seed
         self.drive, self.effort = drive or Drive(), effort or Effort()
-        self.orientation_deg = tuple(float(o) for o in orientation_deg)
-        self.counts = tuple(np.asarray(c) for c in counts)
+        blank = () if spontaneous is None else (spontaneous,)
+        self.orientation_deg = (*(float(o) for o in orientation_deg), *(np.nan for _ in blank))
+        self.observed: tuple[Observed, ...] = (*(np.asarray(c) for c in counts), *blank)
         self.progress = progress or NullProgress()
         self._short = Grating(
             self.orientation_deg, window_ms=min(window_ms, self.effort.window_ms), warm_up_ms=100.0
@@ -170,10 +174,14 @@ class Fitter:
     def random_sets(self, n: int) -> list[dict[str, float]]:
         """Parameter sets drawn from the working range, both trees near the recorded preferred orientation."""
         rng = np.random.default_rng([self.seed, 1])
-        mean = np.array([c.mean() for c in self.counts])
-        shown = np.isfinite(self.orientation_deg)
-        angle = np.deg2rad(np.asarray(self.orientation_deg)[shown])
-        preferred = np.rad2deg(np.angle(np.sum((mean[shown] - mean[shown].min()) * np.exp(2j * angle)))) / 2
+        shown = [
+            (orientation, observed.mean())
+            for orientation, observed in zip(self.orientation_deg, self.observed, strict=True)
+            if np.isfinite(orientation) and not isinstance(observed, SpontaneousRate)
+        ]
+        angle_deg, mean = np.array(shown).T
+        vector = np.sum((mean - mean.min()) * np.exp(2j * np.deg2rad(angle_deg)))
+        preferred = np.rad2deg(np.angle(vector)) / 2
         sets = []
         for _ in range(n):
             values = {name: float(np.exp(rng.uniform(*np.log(box)))) for name, box in _STARTING_BOX.items()}
@@ -231,7 +239,7 @@ class Fitter:
         description: str,
     ) -> np.ndarray:
         """Log-likelihood of many parameter sets, all lanes of one run; events are kept or not, never softly."""
-        seconds = len(sets) * len(self.counts) * trials * self._short.duration_ms * 1e-3
+        seconds = len(sets) * len(self.observed) * trials * self._short.duration_ms * 1e-3
         with self.progress.task(description, seconds) as task:
             expected = self._scale * expected_counts(
                 self._silent,
@@ -249,12 +257,12 @@ class Fitter:
 
     def _total(self, expected: np.ndarray, correction: Correction) -> float:
         laws = (
-            mixture_likelihood(
+            likelihood_of(
                 observed,
                 correction.matrix(k, expected.shape[1]) @ expected[k],
                 float(correction.dispersion[k]),
             )
-            for k, observed in enumerate(self.counts)
+            for k, observed in enumerate(self.observed)
         )
         return sum(law.log_likelihood for law in laws)
 
@@ -275,14 +283,14 @@ class Fitter:
     def _surrogate(
         self, placement: int, calibration: Calibration, correction: Correction | None = None
     ) -> Surrogate:
-        fano = np.array([c.var(ddof=1) / max(c.mean(), 0.5) if len(c) > 1 else 1.0 for c in self.counts])
+        fano = np.array([_fano(o) for o in self.observed])
         early = Correction.before_spikes(fano, self._short.window_ms / self.window_ms)
         return Surrogate(
             self._twin,
             self.layout(self.seed + placement),
             self.drive,
             self._short,
-            self.counts,
+            self.observed,
             window_ms=self.window_ms,
             calibration=calibration,
             trials=self.effort.trials,
@@ -332,7 +340,7 @@ class Fitter:
         follow one draw's accidents.
         """
         trials = self.effort.round_trials
-        seconds = len(self.counts) * trials * self._full.duration_ms * 1e-3
+        seconds = len(self.observed) * trials * self._full.duration_ms * 1e-3
         correction = None
         for i in range(self.effort.rounds):
             with self.progress.task(f"asking the spiking cell, round {i + 1}", seconds) as task:
@@ -383,6 +391,12 @@ class Fitter:
                 if below[i] >= -KEPT_WITHIN
             ]
         return tuple(_most_different(kept, self.effort.kept))
+
+
+def _fano(observed: Observed) -> float:
+    if isinstance(observed, SpontaneousRate) or len(observed) < 2:
+        return 1.0
+    return float(observed.var(ddof=1) / max(observed.mean(), 0.5))
 
 
 def _eigen(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

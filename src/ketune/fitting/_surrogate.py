@@ -10,10 +10,11 @@ import numpy as np
 from ketune.afferents import Drive, Grating, SynapseLayout, candidates, stratified_gain
 from ketune.fitting._calibrate import Calibration
 from ketune.fitting._correction import Correction
-from ketune.fitting._counts import CountLikelihood, mixture_likelihood
+from ketune.fitting._counts import CountLikelihood
 from ketune.fitting._optimise import Derivatives
 from ketune.fitting._parameters import PARAMETERS, drive_at, values_of
 from ketune.fitting._silent import Features, SilentTwin
+from ketune.fitting._spontaneous import Observed, SpontaneousRate, likelihood_of
 
 # Relative width of the soft comparison of mark and rate.
 _SOFTNESS = 0.1
@@ -29,8 +30,8 @@ class Surrogate:
     twin, layout, grating
         Silent twin, synapse placement, and stimulus. The grating's window may be shorter than the recording's: rates
         are stationary but for the shared gain, and the correction takes up the difference.
-    counts
-        Recorded spikes of each orientation, in the order of the grating.
+    observed
+        Recorded spikes of each orientation, or what is assumed of a blank, in the order of the grating.
     window_ms
         The recording's window.
     calibration
@@ -47,7 +48,7 @@ class Surrogate:
         layout: SynapseLayout,
         drive: Drive,
         grating: Grating,
-        counts: Sequence[np.ndarray],
+        observed: Sequence[Observed],
         *,
         window_ms: float,
         calibration: Calibration,
@@ -57,7 +58,7 @@ class Surrogate:
     ) -> None:
         self.twin, self.layout, self.drive, self.grating = twin, layout, drive, grating
         self.calibration, self.hazard = calibration, calibration.hazard
-        self.counts, self.trials, self.seed = tuple(counts), trials, seed
+        self.observed, self.trials, self.seed = tuple(observed), trials, seed
         self.gain, self.correction = stratified_gain(trials), correction
         self._scale = window_ms / grating.window_ms
         self._lane_orientation = np.repeat(np.asarray(grating.orientation_deg, float), trials)
@@ -87,7 +88,7 @@ class Surrogate:
 
     def _expected(self, coordinates: Sequence[np.ndarray], features: Features) -> np.ndarray:
         lanes = self.twin.counts(coordinates, features, self._lane_orientation, self._lane_gain, self.hazard)
-        return self._scale * lanes.astype(float).reshape(len(coordinates), len(self.counts), self.trials)
+        return self._scale * lanes.astype(float).reshape(len(coordinates), len(self.observed), self.trials)
 
     def expected(self, coordinates: np.ndarray) -> np.ndarray:
         """Expected counts in the recording's window, ``(orientations, trials)``."""
@@ -99,8 +100,8 @@ class Surrogate:
 
     def _laws(self, expected: np.ndarray) -> list[CountLikelihood]:
         return [
-            mixture_likelihood(observed, e, float(self.correction.dispersion[k]))
-            for k, (observed, e) in enumerate(zip(self.counts, self.corrected(expected), strict=True))
+            likelihood_of(observed, e, float(self.correction.dispersion[k]))
+            for k, (observed, e) in enumerate(zip(self.observed, self.corrected(expected), strict=True))
         ]
 
     def log_likelihood(self, coordinates: np.ndarray) -> float:
@@ -113,7 +114,7 @@ class Surrogate:
 
     def slope(self, expected: np.ndarray) -> np.ndarray:
         """Derivative of the log-likelihood with respect to the expected counts, ``(orientations, trials)``."""
-        transposed = [self.correction.matrix(k, self.trials).T for k in range(len(self.counts))]
+        transposed = [self.correction.matrix(k, self.trials).T for k in range(len(self.observed))]
         laws = self._laws(expected)
         return np.array([t @ (law.multiplicity @ law.score) for t, law in zip(transposed, laws, strict=True)])
 
@@ -137,16 +138,16 @@ class Surrogate:
         expected, *moved = self._expected(steps, features)
         jacobian = np.stack([(m - expected) / h for m, h in zip(moved, _STEP, strict=True)], axis=-1)
         total = sum(
-            _information(expected[k], jacobian[k], len(observed), self.correction, k)
-            for k, observed in enumerate(self.counts)
+            _information(expected[k], jacobian[k], observed, self.correction, k)
+            for k, observed in enumerate(self.observed)
         )
         return Derivatives(np.einsum("kt,ktp->p", self.slope(expected), jacobian), np.asarray(total))
 
 
 def _information(
-    expected: np.ndarray, jacobian: np.ndarray, n_recorded: int, correction: Correction, k: int
+    expected: np.ndarray, jacobian: np.ndarray, observed: Observed, correction: Correction, k: int
 ) -> np.ndarray:
-    """Fisher information that ``n_recorded`` counts of one orientation carry through their mean and variance.
+    """Fisher information that the counts of one orientation carry through their mean and variance.
 
     Far from the optimum the outer product of the scores is dominated by the misfit and shortens the steps; this one
     depends on the model alone.
@@ -154,9 +155,11 @@ def _information(
     matrix = correction.matrix(k, len(expected))
     trial, d_trial = matrix @ expected, matrix @ jacobian
     mean, d_mean = trial.mean(), d_trial.mean(axis=0)
+    if isinstance(observed, SpontaneousRate):
+        return observed.penalty(mean)[2] * np.outer(d_mean, d_mean)
     deviation = trial - mean
     variance = correction.dispersion[k] * max(mean, 0.1) + np.mean(deviation**2)
     d_variance = correction.dispersion[k] * d_mean + 2 * np.mean(deviation[:, None] * d_trial, axis=0)
-    return n_recorded * (
+    return len(observed) * (
         np.outer(d_mean, d_mean) / variance + np.outer(d_variance, d_variance) / (2 * variance**2)
     )

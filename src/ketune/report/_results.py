@@ -87,6 +87,15 @@ class FittedTuning(_Columns):
     fitted_fano: list[Number]
 
 
+class Spontaneous(_Part):
+    """The blank screen: recorded, given, or assumed not to exceed a rate."""
+
+    source: str
+    assumed_hz: Number = None
+    fitted_hz: Number = None
+    spiking_hz: Number = None
+
+
 class Required(_Part):
     correlation: float = 0.95
     rmse_fraction_of_range: float = 0.12
@@ -178,6 +187,7 @@ class Fit(_Part):
     kept_within: Number = None
     kept_sets: list[KeptSet] = []
     tuning: FittedTuning
+    spontaneous: Spontaneous | None = None
     check: Check | None = None
     replay: Replay | None = None
     readout: Readout = Readout()

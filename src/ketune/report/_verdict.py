@@ -95,6 +95,23 @@ def _fitted(fit: Fit) -> str:
             if recording.assumed_degrees
             else ""
         )
+        + _blank(fit)
+    )
+
+
+def _blank(fit: Fit) -> str:
+    rate = fit.spontaneous
+    if rate is None or rate.source == "recorded":
+        return ""
+    hz = w.number(rate.assumed_hz, 2, "Hz")
+    told = (
+        f"it was given as {hz}"
+        if rate.source == "given"
+        else f"the fit assumes at most {hz}, the smallest mean response"
+    )
+    return (
+        f" The spontaneous rate was not recorded: {told}. "
+        f"The fitted neuron has {w.number(rate.spiking_hz, 2, 'Hz')}."
     )
 
 

@@ -45,6 +45,7 @@ def run_demo(
             directory,
             cell_source={"model": None, "morphology": None},
             condition=None,
+            spontaneous_hz=None,
             seed=seed,
             effort=effort_named("standard"),
             overwrite=overwrite,

@@ -9,11 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from ketune import tuning
+from ketune import tuning, units
 from ketune.cell import Cell
 from ketune.cell_model import build_cell, read_model
 from ketune.errors import InputError
-from ketune.fitting import KEPT_WITHIN, NAMES, PARAMETERS, Effort, Fit, Fitter, SpikeCounts, effort_named
+from ketune.fitting import (
+    KEPT_WITHIN,
+    NAMES,
+    PARAMETERS,
+    Effort,
+    Fit,
+    Fitter,
+    SpikeCounts,
+    SpontaneousRate,
+    effort_named,
+)
 from ketune.morphology import read_morphology
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
@@ -38,6 +48,7 @@ def fit_recording(
     condition: str | None = None,
     fold: bool = False,
     radians: bool = False,
+    spontaneous: str | None = None,
     seed: int = 1,
     starts: int | None = None,
     effort: str = "standard",
@@ -57,6 +68,9 @@ def fit_recording(
         Cell model (TOML) and morphology (SWC, ASC); the shipped ones if not given.
     window, neuron, condition, fold, radians
         How to read the recording: see :func:`ketune.tuning.read_recording`.
+    spontaneous
+        Rate on a blank screen ("2 Hz") where the recording has no blank trials. Where it is not known either, the
+        fit assumes that it does not exceed the smallest mean response.
     seed
         Of everything random.
     starts
@@ -86,6 +100,7 @@ def fit_recording(
         Path(output),
         cell_source={"model": model, "morphology": morphology},
         condition=condition,
+        spontaneous_hz=None if spontaneous is None else units.parse(spontaneous, "Hz", "--spontaneous"),
         seed=seed,
         effort=effort_named(effort) if starts is None else _with_starts(effort_named(effort), starts),
         overwrite=overwrite,
@@ -107,6 +122,7 @@ def fit_to_directory(
     *,
     cell_source: dict[str, Any],
     condition: str | None,
+    spontaneous_hz: float | None,
     seed: int,
     effort: Effort,
     overwrite: bool,
@@ -114,6 +130,10 @@ def fit_to_directory(
 ) -> dict[str, Any]:
     """The work of :func:`fit_recording` on a recording already read."""
     check_output_directory(output, "fit", overwrite=overwrite)
+    if spontaneous_hz is not None and recording.has_blank:
+        raise InputError(
+            "--spontaneous: the recording has blank trials, which tell the spontaneous rate; leave it out"
+        )
     if recording.direction_deg is not None and condition is None and len(recording.conditions()) > 1:
         raise InputError(f"{recording.source}: several conditions; name one with --condition")
     cell = cell_from(cell_source)
@@ -121,11 +141,15 @@ def fit_to_directory(
     split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
     fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
     stimuli: list[float | None] = [*orientations, *([None] if recording.has_blank else [])]
+    spontaneous = (
+        None if recording.has_blank else _spontaneous(fitted, orientations, condition, spontaneous_hz)
+    )
     fitter = Fitter(
         cell,
         [np.nan if o is None else o for o in stimuli],
         [fitted.counts(o, condition) for o in stimuli],
         window_ms=recording.window_s * 1e3,
+        spontaneous=spontaneous,
         effort=effort,
         seed=seed,
         progress=progress,
@@ -179,6 +203,7 @@ def fit_to_directory(
             for k in fit.kept
         ],
         "tuning": _tuning(fitted, stimuli, condition, fit),
+        "spontaneous": _spontaneous_fields(spontaneous, fit, check, recording.window_s),
         "check": _check(check, scores, test, fit, orientations),
         "replay": replay,
         "readout": {
@@ -224,6 +249,27 @@ def fit_to_directory(
         "tuning": {k: document["tuning"][k] for k in ("orientation_deg", "recorded_mean", "fitted_mean")},
         "check": {k: v for k, v in document["check"].items() if not isinstance(v, list | np.ndarray)},
         "replay": replay,
+    }
+
+
+def _spontaneous(
+    fitted: Recording, orientations: list[float], condition: str | None, known_hz: float | None
+) -> SpontaneousRate:
+    """What stands in the place of blank trials that were not recorded."""
+    if known_hz is not None:
+        return SpontaneousRate(known_hz * fitted.window_s, known=True)
+    return SpontaneousRate(min(float(fitted.counts(o, condition).mean()) for o in orientations))
+
+
+def _spontaneous_fields(
+    assumed: SpontaneousRate | None, fit: Fit, check: SpikeCounts, window_s: float
+) -> dict[str, Any]:
+    blank = ~np.isfinite(check.orientation_deg)
+    return {
+        "source": "recorded" if assumed is None else "given" if assumed.known else "assumed",
+        "assumed_hz": None if assumed is None else assumed.count / window_s,
+        "fitted_hz": float(fit.fitted_mean[-1]) / window_s,
+        "spiking_hz": float(check.mean[blank][0]) / window_s,
     }
 
 
@@ -285,8 +331,8 @@ def _tuning(
         "recorded_sem": [c.std(ddof=1) / np.sqrt(len(c)) if len(c) > 1 else np.nan for c in counts],
         "recorded_fano": [f.value for f in fano],
         "recorded_fano_se": [f.se for f in fano],
-        "fitted_mean": fit.fitted_mean,
-        "fitted_fano": fit.fitted_fano,
+        "fitted_mean": fit.fitted_mean[: len(stimuli)],
+        "fitted_fano": fit.fitted_fano[: len(stimuli)],
     }
 
 
