@@ -23,17 +23,20 @@ def test_orientation_differences_lie_within_a_quarter_turn(angle):
 
 
 @given(st.floats(0, 180), st.floats(-90, 90), st.floats(-3, 3))
-def test_driven_rate_is_a_gaussian_around_the_synapses_own_preference(preferred, away, deviate):
+def test_driven_rate_is_a_gaussian_around_the_synapses_own_preference_on_an_untuned_part(
+    preferred, away, deviate
+):
     drive = Drive(
         peak_rate_hz=3.0,
         preferred_basal_deg=preferred,
         spread_basal_deg=20.0,
         afferent_width_deg=15.0,
+        afferent_untuned=0.1,
         gain_sd=0.0,
     )
     shown = preferred + 20.0 * deviate + away
     rate = rate_hz(drive, DRIVEN, gain_deviate=1.3, orientation_deg=shown, tree=0, deviate=deviate)
-    assert rate == pytest.approx(3.0 * np.exp(-0.5 * (away / 15.0) ** 2), rel=1e-6, abs=1e-9)
+    assert rate == pytest.approx(3.0 * (0.1 + 0.9 * np.exp(-0.5 * (away / 15.0) ** 2)), rel=1e-6)
 
 
 def test_each_tree_has_its_own_preference():

@@ -118,6 +118,7 @@ def expected_counts(drive, grating, stream):
             )
             away = (orientation - preferred + 90) % 180 - 90
             tuning = np.exp(-0.5 * (away / drive.afferent_width_deg) ** 2)
+            tuning = drive.afferent_untuned + (1 - drive.afferent_untuned) * tuning
             result.append(drive.peak_rate_hz * tuning.sum() * seconds[1])
         return np.array(result)
     n = {p: len(c) for p, c in layout().compartment.items()}

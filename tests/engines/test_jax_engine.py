@@ -9,7 +9,14 @@ from ketune import mechanisms
 from ketune.cell import Cell, Placement
 from ketune.cell_model import CellModel, DensityModel, SynapseModel, build_cell
 from ketune.compartments import build
-from ketune.engines.jax_engine import _CHUNK_STEPS, JaxEngine, SPIKE_THRESHOLD_mV
+from ketune.engines.jax_engine import (
+    _CHUNK_STEPS,
+    JaxEngine,
+    SPIKE_THRESHOLD_mV,
+    _arrivals,
+    _even_block,
+)
+from ketune.engines.slots import lay_out
 from ketune.events import Events
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 
@@ -190,3 +197,51 @@ def test_weights_add_linearly_in_the_synapse():
 
     np.testing.assert_allclose(run([0.5, 1.0, 0.5]), run([2.0]), rtol=0, atol=1e-10)
     assert np.ptp(run([2.0])) > 1.5 * np.ptp(run([1.0]))
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+@pytest.mark.parametrize("n_lanes", [1, 7, 64, 72, 129, 225, 256, 1000])
+def test_blocks_share_the_lanes_evenly(n_lanes, cores):
+    """As many blocks as cores or a multiple of that, unless the lanes are too few to be worth a core."""
+    block = _even_block(n_lanes, cores)
+    blocks = -(-n_lanes // block)
+    assert 1 <= block <= 128
+    assert blocks * block - n_lanes < blocks
+    assert blocks <= cores or blocks % cores == 0
+    if n_lanes >= 64 * cores:
+        assert blocks >= cores
+
+
+@pytest.mark.parametrize(
+    ("weights", "dtype"), [((1.0, 2.0), np.int8), ((0.5, 2.0), np.float32), ((60.0, 70.0), np.float32)]
+)
+def test_arrivals_are_summed_by_place_and_never_overflow(weights, dtype):
+    """Two events at one place: 130 does not fit into a byte, and half an event is no whole number."""
+    first, second = weights
+    several = Events.from_arrays(
+        n_lanes=3, n_steps=10, dt_ms=DT, port_names=("exc", "inh"),
+        step=[4, 4, 5, 7, 2], lane=[1, 1, 1, 2, 0], compartment=[8, 8, 8, 0, 5], port=[0, 0, 0, 0, 1],
+        weight=[first, second, 1.0, 1.0, 1.0],
+    )  # fmt: skip
+    arrived = _arrivals(several, 3, 7, 9, np.dtype(np.float32))
+    assert {k: x.shape for k, x in arrived.items()} == {"exc": (4, 9, 3), "inh": (4, 9, 3)}
+    assert arrived["exc"].dtype == dtype
+    assert arrived["exc"][1, 8, 1] == first + second
+    assert arrived["exc"][2, 8, 1] == 1.0
+    assert np.count_nonzero(arrived["exc"]) == 2
+    assert not arrived["inh"].any()
+
+
+def test_arrivals_from_slots_are_those_of_the_events():
+    """The fit's form of events and the engine's, on the same events."""
+    several = events(3, n_steps=20)
+    slots = lay_out(several, dtype=np.float64)
+    n = engine().twin.n_compartments
+    dense = _arrivals(several, 0, 20, n, np.dtype(np.float64))
+    for step in range(20):
+        found = engine().twin.arrivals(
+            {port: slots.compartment[port][step] for port in dense},
+            {port: slots.weight[port][step] for port in dense},
+        )
+        for port, array in dense.items():
+            np.testing.assert_allclose(found[port], array[step])

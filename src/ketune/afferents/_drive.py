@@ -27,6 +27,9 @@ class Drive:
         Standard deviation of preferred orientation among the synapses of a tree.
     afferent_width_deg
         Standard deviation of one afferent's Gaussian tuning curve.
+    afferent_untuned
+        Share of an afferent's response that every orientation evokes. Assumed, near what Allen units of mouse V1
+        L2/3 and L4 have above their spontaneous rate (median OSI 0.58 and 0.40).
     pv_rate_hz, sst_rate_hz
         Inhibitory synapses while the screen is blank.
     pv_evoked_hz, sst_evoked_hz
@@ -44,6 +47,7 @@ class Drive:
     spread_basal_deg: Any = 20.0
     spread_apical_deg: Any = 20.0
     afferent_width_deg: Any = 15.0
+    afferent_untuned: Any = 0.2
     pv_rate_hz: Any = 4.0
     pv_evoked_hz: Any = 8.0
     sst_rate_hz: Any = 2.0
@@ -104,5 +108,6 @@ def rate_hz(
     spread = xp.where(tree == 1, drive.spread_apical_deg, drive.spread_basal_deg)
     shown = xp.isfinite(orientation_deg)
     away = wrapped_deg(xp.where(shown, orientation_deg, 0.0) - preferred - spread * deviate, xp)
-    tuning = xp.exp(-0.5 * xp.square(away / drive.afferent_width_deg))
+    tuned = xp.exp(-0.5 * xp.square(away / drive.afferent_width_deg))
+    tuning = drive.afferent_untuned + (1.0 - drive.afferent_untuned) * tuned
     return xp.where(shown, drive.peak_rate_hz * gain * tuning * time_course, 0.0)

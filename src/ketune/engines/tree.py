@@ -20,87 +20,103 @@ from ketune._jax import jax, jnp
 
 @dataclass(frozen=True, eq=False)
 class _Round:
-    """One round of elimination. Index arrays refer to the nodes and edges that are left when the round begins."""
+    """One round of elimination.
 
-    eliminated: np.ndarray  # (s,) nodes
-    edge_1: np.ndarray  # (s,) edge to the first neighbour
-    edge_2: np.ndarray  # (s,) edge to the second neighbour, or the appended zero edge for a tip
-    neighbour_1: np.ndarray  # (s,) position of the first neighbour among the nodes kept
-    neighbour_2: np.ndarray  # (s,) likewise; 0 for a tip, whose second edge is zero
-    kept: np.ndarray  # (r,) nodes
-    contributions: np.ndarray  # (r, c) rows of [edge_1 terms, edge_2 terms, 0] that each kept node receives
-    kept_edges: np.ndarray  # (e,) edges untouched
-    bridged: np.ndarray  # (b,) eliminated nodes with two neighbours: each leaves a new edge
-    restore: (
-        np.ndarray
-    )  # (n,) rows of [kept, eliminated] that give back the order at the beginning of the round
+    Nodes are numbered so that those left after a round come first and those it eliminates follow, the ones with two
+    neighbours before the tips; edges are put in the order first edge of every eliminated node, second edge of those
+    that have one, untouched edges. All else is then a slice.
+    """
+
+    n_kept: int
+    n_eliminated: int
+    n_bridging: int  # eliminated nodes with two neighbours: each leaves a new edge
+    edge_order: np.ndarray  # of the edges that the round before left
+    neighbour_1: np.ndarray  # (n_eliminated,) nodes
+    neighbour_2: np.ndarray  # (n_bridging,) nodes
+    # Rows of [first edge's terms, second edge's terms, 0] that each kept node receives: columns for all of them, and
+    # (node, row) pairs where a node has more neighbours than columns.
+    received: tuple[np.ndarray, ...]
+    received_more: tuple[tuple[int, int], ...]
 
 
-def _schedule(parent: np.ndarray) -> tuple[_Round, ...]:
-    n_nodes = len(parent)
-    nodes = list(range(n_nodes))
-    edges = [(i, int(parent[i])) for i in range(n_nodes) if parent[i] >= 0]
+# Most nodes of a round lose up to two neighbours; only few lose more, such as the soma.
+_COLUMNS = 2
+
+
+def _eliminations(parent: np.ndarray) -> list[tuple[list[int], dict[int, list[int]]]]:
+    """Nodes eliminated in each round, each with its neighbours at that time."""
+    around: dict[int, list[int]] = {node: [] for node in range(len(parent))}
+    for node, above in enumerate(parent):
+        if above >= 0:
+            around[node].append(int(above))
+            around[int(above)].append(node)
     rounds = []
-    while len(nodes) > 1:
-        touching: dict[int, list[int]] = {node: [] for node in nodes}
-        for index, (a, b) in enumerate(edges):
-            touching[a].append(index)
-            touching[b].append(index)
-
-        def others(
-            node: int,
-            touching: dict[int, list[int]] = touching,
-            edges: list[tuple[int, int]] = edges,
-        ) -> list[int]:
-            return [a if b == node else b for a, b in (edges[e] for e in touching[node])]
-
+    while len(around) > 1:
         chosen: set[int] = set()
         # Tips first: they cost no new edge. The root stays to the end.
         for degree in (1, 2):
-            for node in nodes:
-                if (
-                    node != nodes[0]
-                    and len(touching[node]) == degree
-                    and not chosen.intersection(others(node))
-                ):
+            for node, neighbours in around.items():
+                if node != 0 and len(neighbours) == degree and not chosen.intersection(neighbours):
                     chosen.add(node)
-        eliminated = [node for node in nodes if node in chosen]
-        kept = [node for node in nodes if node not in chosen]
-        kept_position = {node: i for i, node in enumerate(kept)}
-        position = {node: i for i, node in enumerate(nodes)}
-        n_eliminated, zero_edge = len(eliminated), len(edges)
-        edge_1 = [touching[node][0] for node in eliminated]
-        edge_2 = [touching[node][1] if len(touching[node]) == 2 else zero_edge for node in eliminated]
-        neighbours = [others(node) for node in eliminated]
-        received: list[list[int]] = [[] for _ in kept]
-        for i, around in enumerate(neighbours):
-            for side, node in enumerate(around):
-                received[kept_position[node]].append(side * n_eliminated + i)
-        width = max(len(r) for r in received)
-        contributions = np.full((len(kept), width), 2 * n_eliminated)
-        for row, terms in zip(contributions, received, strict=True):
-            row[: len(terms)] = terms
-        used = {e for node in eliminated for e in touching[node]}
-        kept_edges = [e for e in range(len(edges)) if e not in used]
-        bridged = [i for i, around in enumerate(neighbours) if len(around) == 2]
-        order = {node: i for i, node in enumerate(kept + eliminated)}
+        bridging_first = sorted(chosen, key=lambda node: (-len(around[node]), node))
+        rounds.append((bridging_first, {node: list(around[node]) for node in bridging_first}))
+        for node in bridging_first:
+            neighbours = around.pop(node)
+            for n in neighbours:
+                around[n].remove(node)
+            if len(neighbours) == 2:
+                a, b = neighbours
+                around[a].append(b)
+                around[b].append(a)
+    return rounds
+
+
+def _schedule(parent: np.ndarray) -> tuple[np.ndarray, tuple[_Round, ...]]:
+    """The order of the nodes (old number of each new one), and the rounds in the new numbers."""
+    eliminations = _eliminations(parent)
+    order = np.array([0, *(node for nodes, _ in reversed(eliminations) for node in nodes)])
+    new = np.empty(len(order), int)
+    new[order] = np.arange(len(order))
+    edges = [frozenset((int(new[i]), int(new[p]))) for i, p in enumerate(parent) if p >= 0]
+    rounds = []
+    n_left = len(parent)
+    for nodes, around in eliminations:
+        neighbours = [[int(new[n]) for n in around[node]] for node in nodes]
+        eliminated = [int(new[node]) for node in nodes]
+        n_bridging = sum(len(n) == 2 for n in neighbours)
+        n_kept = n_left - len(nodes)
+        where = {edge: i for i, edge in enumerate(edges)}
+        first = [where[frozenset((node, n[0]))] for node, n in zip(eliminated, neighbours, strict=True)]
+        second = [
+            where[frozenset((node, n[1]))]
+            for node, n in zip(eliminated, neighbours, strict=True)
+            if len(n) == 2
+        ]
+        untouched = sorted(set(range(len(edges))) - {*first, *second})
+        terms: list[list[int]] = [[] for _ in range(n_kept)]
+        for i, n in enumerate(neighbours):
+            for side, node in enumerate(n):
+                terms[node].append(side * len(nodes) + i)
+        nothing = len(nodes) + n_bridging
+        columns = [
+            np.array([t[c] if len(t) > c else nothing for t in terms])
+            for c in range(min(_COLUMNS, max(map(len, terms))))
+        ]
         rounds.append(
             _Round(
-                eliminated=np.array([position[node] for node in eliminated]),
-                edge_1=np.array(edge_1),
-                edge_2=np.array(edge_2),
-                neighbour_1=np.array([kept_position[around[0]] for around in neighbours]),
-                neighbour_2=np.array([kept_position[a[1]] if len(a) == 2 else 0 for a in neighbours]),
-                kept=np.array([position[node] for node in kept]),
-                contributions=contributions,
-                kept_edges=np.array(kept_edges, int),
-                bridged=np.array(bridged, int),
-                restore=np.array([order[node] for node in nodes]),
+                n_kept=n_kept,
+                n_eliminated=len(nodes),
+                n_bridging=n_bridging,
+                edge_order=np.array([*first, *second, *untouched], int),
+                neighbour_1=np.array([n[0] for n in neighbours]),
+                neighbour_2=np.array([n[1] for n in neighbours if len(n) == 2], int),
+                received=tuple(columns),
+                received_more=tuple((node, row) for node, t in enumerate(terms) for row in t[_COLUMNS:]),
             )
         )
-        edges = [edges[e] for e in kept_edges] + [(neighbours[i][0], neighbours[i][1]) for i in bridged]
-        nodes = kept
-    return tuple(rounds)
+        edges = [edges[e] for e in untouched] + [frozenset(n) for n in neighbours if len(n) == 2]
+        n_left = n_kept
+    return order, tuple(rounds)
 
 
 class TreeSolver:
@@ -119,7 +135,8 @@ class TreeSolver:
         self._child = np.flatnonzero(np.asarray(parent) >= 0)
         self._parent = np.asarray(parent)[self._child]
         self._coupling = np.asarray(coupling, float)[self._child]
-        self._rounds = _schedule(np.asarray(parent))
+        self._order, self._rounds = _schedule(np.asarray(parent))
+        self._restore = np.argsort(self._order)
         self.diagonal = np.zeros(self.n_nodes)
         np.add.at(self.diagonal, self._child, self._coupling)
         np.add.at(self.diagonal, self._parent, self._coupling)
@@ -174,34 +191,42 @@ class TreeSolver:
         )
 
     def _eliminate(self, d, _matvec, r):
+        lanes = r.shape[1]
         edges = jnp.asarray(self._coupling[:, None], d.dtype)
-        zero = jnp.zeros((1, 1), d.dtype)
+        nothing = jnp.zeros((1, 2 * lanes), d.dtype)
+        # Diagonal and right-hand side lie side by side: what happens to one happens to the other.
+        both = jnp.concatenate([jnp.broadcast_to(d, r.shape), r], axis=1)[self._order]
         trail = []
         for step in self._rounds:
-            padded = jnp.concatenate([edges, jnp.broadcast_to(zero, (1, edges.shape[1]))])
-            g1, g2 = padded[step.edge_1], padded[step.edge_2]
-            d_out, r_out = d[step.eliminated], r[step.eliminated]
-            inverse = 1.0 / d_out
-            w1, w2 = g1 * inverse, g2 * inverse
+            s, b = step.n_eliminated, step.n_bridging
+            edges = edges[step.edge_order]
+            g1, g2, untouched = edges[:s], edges[s : s + b], edges[s + b :]
+            out = both[step.n_kept :]
+            inverse, r_out = 1.0 / out[:, :lanes], out[:, lanes:]
+            w1, w2 = g1 * inverse, g2 * inverse[:b]
             trail.append((w1, w2, r_out * inverse))
-            lanes = jnp.broadcast_shapes(w1.shape, r_out.shape)[1]
-            nothing = jnp.zeros((1, lanes), d.dtype)
-            shed = [jnp.broadcast_to(x, (len(step.edge_1), lanes)) for x in (w1 * g1, w2 * g2)]
-            to_d = jnp.concatenate([*shed, nothing])
-            to_r = jnp.concatenate([w1 * r_out, w2 * r_out, nothing])
-            d, r = d[step.kept], r[step.kept]
-            for column in step.contributions.T:
-                d = d - to_d[column]
-                r = r + to_r[column]
-            untouched = edges[step.kept_edges]
-            if len(step.bridged):
-                bridge = w1[step.bridged] * g2[step.bridged]
-                width = max(untouched.shape[1], bridge.shape[1])
-                edges = jnp.concatenate([jnp.broadcast_to(untouched, (len(untouched), width)), bridge])
+            terms = jnp.concatenate(
+                [
+                    jnp.concatenate([-w1 * g1, w1 * r_out], axis=1),
+                    jnp.concatenate([-w2 * g2, w2 * r_out[:b]], axis=1),
+                    nothing,
+                ]
+            )
+            both = both[: step.n_kept]
+            for column in step.received:
+                both = both + terms[column]
+            for node, row in step.received_more:
+                both = both.at[node].add(terms[row])
+            if b:
+                bridge = w1[:b] * g2
+                edges = jnp.concatenate([jnp.broadcast_to(untouched, (len(untouched), lanes)), bridge])
             else:
                 edges = untouched
-        x = r / d
+        x = both[:, lanes:] / both[:, :lanes]
         for step, (w1, w2, own) in zip(reversed(self._rounds), reversed(trail), strict=True):
-            out = own + w1 * x[step.neighbour_1] + w2 * x[step.neighbour_2]
-            x = jnp.concatenate([x, out])[step.restore]
-        return x
+            out = own + w1 * x[step.neighbour_1]
+            if step.n_bridging:
+                b = step.n_bridging
+                out = jnp.concatenate([out[:b] + w2 * x[step.neighbour_2], out[b:]])
+            x = jnp.concatenate([x, out])
+        return x[self._restore]

@@ -20,6 +20,7 @@ from ketune.engines.tree import TreeSolver
 Derivative = Literal["analytic", "forward_difference"]
 Parameters = dict[str, dict[str, Array]]
 States = dict[str, dict[str, Array]]
+Arrivals = dict[str, Float[Array, "compartments lanes"]]
 
 # 1 mA/cm2 on 1 um2 is 0.01 nA, 1 uF/cm2 on 1 um2 is 1e-5 nF, and NEURON linearises over 0.001 mV.
 _NA_PER_MA_CM2_UM2 = 0.01
@@ -99,9 +100,6 @@ class Twin:
         capacitance = np.zeros(self.n_nodes)
         capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
         self._fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
-        self._row_of_event = {
-            p.label: self._event_rows(p) for p in cell.placements if p.mechanism.kind == "point"
-        }
         self._to_nA = {
             p.label: jnp.asarray(self._scale_to_nA(p)[:, None], self.dtype) for p in cell.placements
         }
@@ -157,46 +155,36 @@ class Twin:
             }
         return v, states
 
-    def deliver(
+    def arrivals(
         self,
-        states: States,
-        parameters: Parameters,
         compartment: dict[str, Int[Array, "slots lanes"]],
         weight: dict[str, Float[Array, "slots lanes"]],
-    ) -> States:
+    ) -> Arrivals:
+        """Events of one step in slots, each the compartment of one event (negative: none), summed by compartment."""
+        arrived = {}
+        for port, at in compartment.items():
+            row = jnp.where(at < 0, self.n_compartments, at.astype(jnp.int32))
+            silence = jnp.zeros((self.n_compartments, at.shape[1]), self.dtype)
+            arrived[port] = silence.at[row, jnp.arange(at.shape[1])].add(weight[port], mode="drop")
+        return arrived
+
+    def deliver(self, states: States, parameters: Parameters, arrived: Arrivals) -> States:
         """States after the events at the beginning of a step.
 
-        Every lane has a few slots per step and port, each the compartment of one event (negative: none). They are
-        scattered onto the synapses: so few numbers cost little even one by one, while comparing every slot with every
-        compartment takes longer than all channels together.
+        A compartment without the synapse may receive too: where the synapse is computed there, its current is masked.
         """
         states = dict(states)
         for port, labels in self.cell.ports.items():
-            if port not in compartment:
+            if port not in arrived:
                 continue
-            lanes = jnp.arange(compartment[port].shape[1])
             for label in labels:
-                row = jnp.asarray(self._row_of_event[label])[compartment[port].astype(jnp.int32)]
-                silence = jnp.zeros((self._rows[label].size, compartment[port].shape[1]), self.dtype)
-                arrived = silence.at[row, lanes].add(weight[port], mode="drop")
+                here = self._rows[label].take(arrived[port]).astype(self.dtype)
                 jump = self.cell.placement(label).mechanism.event_jump(parameters[label])
                 states[label] = {
-                    name: value + jump[name] * arrived if name in jump else value
+                    name: value + jump[name] * here if name in jump else value
                     for name, value in states[label].items()
                 }
         return states
-
-    def _event_rows(self, placement: Placement) -> np.ndarray:
-        """Row of a synapse that each compartment's events reach, and last that of an empty slot.
-
-        Where the synapse is absent the row is one past the end, and the event is dropped.
-        """
-        rows = self._rows[placement.label]
-        lookup = np.full(self.n_compartments + 1, rows.size, np.int32)
-        lookup[placement.compartments] = (
-            placement.compartments if rows.index is None else np.arange(len(placement.compartments))
-        )
-        return lookup
 
     def membrane_current(
         self, v: Float[Array, "nodes lanes"], states: States, parameters: Parameters
@@ -227,12 +215,19 @@ class Twin:
         v: Float[Array, "nodes lanes"],
         states: States,
         parameters: Parameters,
-        compartment: dict[str, Int[Array, "slots lanes"]],
-        weight: dict[str, Float[Array, "slots lanes"]],
+        arrived: Arrivals,
         injected_nA: Float[Array, " lanes"] | None = None,
     ) -> tuple[Float[Array, "nodes lanes"], States]:
-        """Voltage and states one step later; ``injected_nA`` enters the soma and depolarises it where positive."""
-        states = self.deliver(states, parameters, compartment, weight)
+        """Voltage and states one step later.
+
+        Parameters
+        ----------
+        arrived
+            Summed weight of the events that each compartment receives at the beginning of the step, by port.
+        injected_nA
+            Current into the soma; it depolarises where positive.
+        """
+        states = self.deliver(states, parameters, arrived)
         current, slope = self.membrane_current(v, states, parameters)
         if injected_nA is not None:
             current = current.at[0].add(-injected_nA)

@@ -24,6 +24,7 @@ from ketune.fitting._parameters import (
     synapse_overrides,
     values_of,
 )
+from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
@@ -31,18 +32,6 @@ from ketune.fitting._spontaneous import Observed, SpontaneousRate, likelihood_of
 from ketune.fitting._surrogate import Surrogate
 from ketune.progress import NullProgress, Progress, Task
 
-# Where random parameter sets are drawn: the part of the bounds in which the default cell works (docs/working-range.md).
-_STARTING_BOX = {
-    "peak_rate_hz": (0.4, 6.0),
-    "background_rate_hz": (0.05, 0.8),
-    "spread_basal_deg": (6.0, 40.0),
-    "spread_apical_deg": (6.0, 40.0),
-    "ampa_nS": (0.2, 1.2),
-    "nmda_nS": (0.2, 1.2),
-    "pv_nS": (0.4, 3.0),
-    "sst_nS": (0.4, 3.0),
-    "gain_sd": (0.04, 0.25),
-}
 # The likelihood bends away from its quadratic form along open directions: each draw is tried at several lengths.
 _DRAW_SCALES = (1.0, 0.5, 0.2)
 # Half the 95 % quantile of chi-squared with 11 degrees of freedom: sets within it cannot be told from the best.
@@ -184,7 +173,7 @@ class Fitter:
         preferred = np.rad2deg(np.angle(vector)) / 2
         sets = []
         for _ in range(n):
-            values = {name: float(np.exp(rng.uniform(*np.log(box)))) for name, box in _STARTING_BOX.items()}
+            values = {name: float(np.exp(rng.uniform(*np.log(box)))) for name, box in WORKING_RANGE.items()}
             values["preferred_basal_deg"] = preferred + 10.0 * rng.standard_normal()
             values["preferred_apical_deg"] = preferred + 20.0 * rng.standard_normal()
             sets.append({name: values[name] for name in NAMES})
@@ -203,7 +192,7 @@ class Fitter:
             determined=determined,
             undetermined=undetermined,
             status=ascent.status,
-            log_likelihood=ascent.log_likelihood,
+            log_likelihood=ascent.log_likelihood - log_prior(ascent.coordinates),
             bias_correction=surrogate.bias_correction(ascent.coordinates),
             kept=self._keep(ascent, calibration, surrogate.correction),
             calibration=calibration,
@@ -229,7 +218,7 @@ class Fitter:
                 on_advance=task.advance,
             )
 
-    def _likelihood_of_sets(
+    def _posterior_of_sets(
         self,
         sets: Sequence[dict[str, float]],
         layout: SynapseLayout,
@@ -238,7 +227,7 @@ class Fitter:
         trials: int,
         description: str,
     ) -> np.ndarray:
-        """Log-likelihood of many parameter sets, all lanes of one run; events are kept or not, never softly."""
+        """Log-posterior of many parameter sets, all lanes of one run; events are kept or not, never softly."""
         seconds = len(sets) * len(self.observed) * trials * self._short.duration_ms * 1e-3
         with self.progress.task(description, seconds) as task:
             expected = self._scale * expected_counts(
@@ -253,7 +242,8 @@ class Fitter:
                 gain=stratified_gain(trials),
                 on_advance=task.advance,
             )
-        return np.array([self._total(e, correction) for e in expected])
+        prior = [log_prior(coordinates_of(values)) for values in sets]
+        return np.array([self._total(e, correction) for e in expected]) + prior
 
     def _total(self, expected: np.ndarray, correction: Correction) -> float:
         laws = (
@@ -268,7 +258,7 @@ class Fitter:
 
     def _screen(self, surrogate: Surrogate) -> list[dict[str, float]]:
         sets = self.random_sets(self.effort.screening_sets)
-        value = self._likelihood_of_sets(
+        value = self._posterior_of_sets(
             sets,
             surrogate.layout,
             surrogate.calibration,
@@ -300,7 +290,9 @@ class Fitter:
 
     def _climb(self, surrogate: Surrogate, start: np.ndarray, iterations: int, stage: str) -> Ascent:
         with self.progress.task(f"climbing the likelihood, {stage}", iterations) as task:
-            ascent = ascend(surrogate, start, iterations=iterations, on_iteration=lambda *_: task.advance(1))
+            ascent = ascend(
+                Posterior(surrogate), start, iterations=iterations, on_iteration=lambda *_: task.advance(1)
+            )
         self._history += [(stage, value) for value in ascent.history]
         return ascent
 
@@ -357,7 +349,9 @@ class Fitter:
             )
             correction = fresh if correction is None else correction.averaged(fresh)
             surrogate = surrogate.with_correction(correction)
-            best = self._climb(surrogate, best.coordinates, self.effort.round_iterations, f"round {i + 1}")
+            last = i + 1 == self.effort.rounds
+            iterations = self.effort.last_iterations if last else self.effort.round_iterations
+            best = self._climb(surrogate, best.coordinates, iterations, f"round {i + 1}")
         return best, surrogate
 
     def _keep(self, ascent: Ascent, calibration: Calibration, correction: Correction) -> tuple[KeptSet, ...]:
@@ -368,20 +362,19 @@ class Fitter:
         """
         rng = np.random.default_rng([self.seed, 2])
         kept = [KeptSet(normalised(values_of(ascent.coordinates)), 0.0, self.seed)]
-        trials = 2 * self.effort.trials
         for placement in range(self.effort.placements):
             centre, layout_seed = ascent.coordinates, self.seed + placement
             if placement:
                 surrogate = self._surrogate(placement, calibration, correction)
                 stage = f"synapse placement {placement + 1}"
-                centre = self._climb(surrogate, centre, self.effort.round_iterations, stage).coordinates
+                centre = self._climb(surrogate, centre, self.effort.placement_iterations, stage).coordinates
             steps = _draws(ascent.information, self.effort.draws, rng)
             sets = [values_of(centre)] + [
                 values_of(centre + x * step) for step in steps for x in _DRAW_SCALES
             ]
             text = f"other parameter sets, placement {placement + 1}"
-            value = self._likelihood_of_sets(
-                sets, self.layout(layout_seed), calibration, correction, trials, text
+            value = self._posterior_of_sets(
+                sets, self.layout(layout_seed), calibration, correction, self.effort.trials, text
             )
             below = value - value[0]
             first = 1 if placement == 0 else 0
@@ -417,7 +410,7 @@ def _uncertainty(
     ascent: Ascent,
 ) -> tuple[dict[str, float], dict[str, bool], tuple[tuple[str, float], ...]]:
     u = ascent.coordinates
-    values, vectors = _eigen(ascent.information)
+    values, vectors = _eigen(ascent.information - np.diag(PRECISION))
     # A direction that the data do not constrain at all still has the width of the bounds.
     variance = np.minimum(1.0 / values, 25.0)
     coordinate_sd = np.sqrt((vectors**2) @ variance)

@@ -22,7 +22,9 @@ _BACKGROUND = STREAMS.index("background")
 _STREAM_OF_PORT = {"exc": STREAMS.index("driven"), "pv": STREAMS.index("pv"), "sst": STREAMS.index("sst")}
 # A mark that no rate reaches: an empty slot has weight zero and gradient zero.
 _NEVER_HZ = 1e6
-_BLOCK_LANES = 16
+# Lanes of one forward run: parameter sets share the cores. In reverse mode the lanes themselves are shared out, and
+# what is stored for them limits their number.
+_FORWARD_LANES, _REVERSE_LANES = 128, 36
 
 Features = dict[str, dict[str, np.ndarray]]
 
@@ -147,7 +149,8 @@ class SilentTwin:
         def step(carry, inputs):
             v, states, total = carry
             slots, counts = inputs
-            v, states = self.twin.step(v, states, parameters, *self._weights(drive, slots, orientation, gain))
+            arrived = self.twin.arrivals(*self._weights(drive, slots, orientation, gain))
+            v, states = self.twin.step(v, states, parameters, arrived)
             total = total + jnp.where(counts, read.rate_hz(v[0]) * (self.dt_ms * 1e-3), 0.0)
             return (v, states, total), None
 
@@ -179,7 +182,7 @@ class SilentTwin:
     ) -> np.ndarray:
         """Expected spikes ``(sets, lanes)`` of several parameter sets on the same soft events."""
         points = [jnp.asarray(u, jnp.float64) for u in coordinates]
-        blocks = self._blocks(features, orientation, gain)
+        blocks = self._blocks(features, orientation, gain, -(-len(gain) // _FORWARD_LANES))
         work = [(u, *block) for u in points for block in blocks]
         h = tuple(hazard.as_dict().values())
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -200,15 +203,23 @@ class SilentTwin:
         h = tuple(hazard.as_dict().values())
         u = jnp.asarray(coordinates, jnp.float64)
         weights = np.asarray(cotangent, self.twin.dtype)
-        blocks = self._blocks(features, orientation, gain)
-        parts = [weights[i : i + _BLOCK_LANES] for i in range(0, len(weights), _BLOCK_LANES)]
+        cores = os.cpu_count() or 1
+        n_blocks = -(-len(weights) // (_REVERSE_LANES * cores)) * cores
+        blocks = self._blocks(features, orientation, gain, n_blocks)
+        parts = [weights[part] for part in _parts(len(weights), n_blocks)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             results = pool.map(lambda w, block: np.asarray(self._pullback(u, w, *block, h)), parts, blocks)
             return np.sum(list(results), axis=0, dtype=float)
 
     def _blocks(
-        self, features: Features, orientation: np.ndarray, gain: np.ndarray
+        self, features: Features, orientation: np.ndarray, gain: np.ndarray, n_blocks: int
     ) -> list[tuple[Features, np.ndarray, np.ndarray]]:
         o, g = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
-        parts = [slice(start, start + _BLOCK_LANES) for start in range(0, len(o), _BLOCK_LANES)]
+        parts = _parts(len(o), n_blocks)
         return [(jax.tree.map(lambda x, p=p: x[:, :, p], features), o[p], g[p]) for p in parts]
+
+
+def _parts(lanes: int, n_blocks: int) -> list[slice]:
+    """Blocks of one size, so that one compiled function serves all but perhaps the last."""
+    size = -(-lanes // n_blocks)
+    return [slice(start, start + size) for start in range(0, lanes, size)]

@@ -105,14 +105,20 @@ def simulate_counts(
     """
     k = len(grating.orientation_deg)
     counts = np.empty((k, n_trials), int)
-    per_batch = max(1, _LANES_AT_A_TIME // k)
-    for start in range(0, n_trials, per_batch):
-        trials = np.arange(start, min(start + per_batch, n_trials)) + first_trial
-        own_gain = None if gain is None else gain[start : start + len(trials)]
+    # Batches of one size, since each size is compiled anew.
+    n_batches = -(-n_trials * k // _LANES_AT_A_TIME)
+    batches = np.array_split(np.arange(n_trials), min(n_batches, n_trials))
+
+    for batch in batches:
         events = hard_events(
-            layout, grating, drive, trials=trials, seed=seed, dt_ms=engine.twin.dt_ms, gain=own_gain
+            layout,
+            grating,
+            drive,
+            trials=batch + first_trial,
+            seed=seed,
+            dt_ms=engine.twin.dt_ms,
+            gain=None if gain is None else gain[batch],
         )
         run = engine.run(events, overrides=overrides, keep_voltage=False, on_advance=on_advance)
-        of_lane = run.counts(from_ms=grating.warm_up_ms)
-        counts[:, start : start + len(trials)] = of_lane.reshape(k, len(trials))
+        counts[:, batch] = run.counts(from_ms=grating.warm_up_ms).reshape(k, len(batch))
     return SpikeCounts(np.asarray(grating.orientation_deg, float), counts)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 
 import numpy as np
@@ -107,6 +109,11 @@ class Surrogate:
     def log_likelihood(self, coordinates: np.ndarray) -> float:
         """Log-likelihood of the recorded counts."""
         return sum(law.log_likelihood for law in self._laws(self.expected(coordinates)))
+
+    def log_likelihoods(self, coordinates: Sequence[np.ndarray]) -> np.ndarray:
+        """Log-likelihood at each of several parameter sets, which run side by side."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.array(list(pool.map(self.log_likelihood, coordinates)))
 
     def bias_correction(self, coordinates: np.ndarray) -> float:
         """How much the log-likelihood was corrected for the finite number of simulated trials."""
