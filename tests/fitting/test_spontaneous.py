@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ketune.fitting import SpontaneousRate
 from ketune.fitting._counts import mixture_likelihood
-from ketune.fitting._spontaneous import likelihood_of
+from ketune.fitting._observed import likelihood_of
 
 COUNTS = st.floats(0.0, 100.0)
 

@@ -2,6 +2,7 @@
 
 from ketune.fitting._effort import EFFORTS, Effort, effort_named
 from ketune.fitting._fit import KEPT_WITHIN, Fit, Fitter, KeptSet
+from ketune.fitting._observed import DirectionCounts
 from ketune.fitting._parameters import NAMES, PARAMETERS, FitParameter, drive_at, synapse_overrides
 from ketune.fitting._readout import Hazard
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
@@ -12,6 +13,7 @@ __all__ = [
     "KEPT_WITHIN",
     "NAMES",
     "PARAMETERS",
+    "DirectionCounts",
     "Effort",
     "Fit",
     "FitParameter",

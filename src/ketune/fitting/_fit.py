@@ -14,6 +14,7 @@ from ketune.fitting._calibrate import Calibration, calibrate
 from ketune.fitting._correction import Correction
 from ketune.fitting._effort import Effort
 from ketune.fitting._ensemble import expected_counts
+from ketune.fitting._observed import DirectionCounts, Observed, fano_of, likelihood_of
 from ketune.fitting._optimise import Ascent, ascend
 from ketune.fitting._parameters import (
     NAMES,
@@ -28,7 +29,7 @@ from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
-from ketune.fitting._spontaneous import Observed, SpontaneousRate, likelihood_of
+from ketune.fitting._spontaneous import SpontaneousRate
 from ketune.fitting._surrogate import Surrogate
 from ketune.progress import NullProgress, Progress, Task
 
@@ -111,7 +112,8 @@ class Fitter:
     cell
         Spiking cell at rest.
     orientation_deg, counts
-        Recorded conditions (``nan`` for a blank) and the spikes of each one's trials.
+        Recorded conditions (``nan`` for a blank) and the spikes of each one's trials, apart for each drift direction
+        where the recording was folded.
     window_ms
         Counting window.
     spontaneous
@@ -126,7 +128,7 @@ class Fitter:
         self,
         cell: Cell,
         orientation_deg: Sequence[float],
-        counts: Sequence[np.ndarray],
+        counts: Sequence[np.ndarray | DirectionCounts],
         *,
         window_ms: float,
         spontaneous: SpontaneousRate | None = None,
@@ -139,7 +141,7 @@ class Fitter:
         self.drive, self.effort = drive or Drive(), effort or Effort()
         blank = () if spontaneous is None else (spontaneous,)
         self.orientation_deg = (*(float(o) for o in orientation_deg), *(np.nan for _ in blank))
-        self.observed: tuple[Observed, ...] = (*(np.asarray(c) for c in counts), *blank)
+        self.observed: tuple[Observed, ...] = (*counts, *blank)
         self.progress = progress or NullProgress()
         self._short = Grating(
             self.orientation_deg, window_ms=min(window_ms, self.effort.window_ms), warm_up_ms=100.0
@@ -273,7 +275,7 @@ class Fitter:
     def _surrogate(
         self, placement: int, calibration: Calibration, correction: Correction | None = None
     ) -> Surrogate:
-        fano = np.array([_fano(o) for o in self.observed])
+        fano = np.array([fano_of(o) for o in self.observed])
         early = Correction.before_spikes(fano, self._short.window_ms / self.window_ms)
         return Surrogate(
             self._twin,
@@ -328,13 +330,15 @@ class Fitter:
     def _correct(self, best: Ascent, surrogate: Surrogate) -> tuple[Ascent, Surrogate]:
         """Alternate between correcting the silent twin to the spiking cell and climbing (space mapping).
 
-        The spiking trials differ from round to round and their corrections are averaged, so that the fit does not
-        follow one draw's accidents.
+        The spiking trials differ from round to round and their corrections are averaged by their trials, so that the
+        fit does not follow one draw's accidents.
         """
-        trials = self.effort.round_trials
-        seconds = len(self.observed) * trials * self._full.duration_ms * 1e-3
-        correction = None
+        correction, asked = None, 0
         for i in range(self.effort.rounds):
+            last = i + 1 == self.effort.rounds
+            trials = self.effort.last_trials if last else self.effort.round_trials
+            iterations = self.effort.last_iterations if last else self.effort.round_iterations
+            seconds = len(self.observed) * trials * self._full.duration_ms * 1e-3
             with self.progress.task(f"asking the spiking cell, round {i + 1}", seconds) as task:
                 spiking = self.simulate(
                     values_of(best.coordinates),
@@ -347,10 +351,9 @@ class Fitter:
             fresh = Correction.between(
                 surrogate.expected(best.coordinates), spiking.counts, surrogate.correction.window_ratio
             )
-            correction = fresh if correction is None else correction.averaged(fresh)
+            asked += trials
+            correction = fresh if correction is None else correction.averaged(fresh, trials / asked)
             surrogate = surrogate.with_correction(correction)
-            last = i + 1 == self.effort.rounds
-            iterations = self.effort.last_iterations if last else self.effort.round_iterations
             best = self._climb(surrogate, best.coordinates, iterations, f"round {i + 1}")
         return best, surrogate
 
@@ -384,12 +387,6 @@ class Fitter:
                 if below[i] >= -KEPT_WITHIN
             ]
         return tuple(_most_different(kept, self.effort.kept))
-
-
-def _fano(observed: Observed) -> float:
-    if isinstance(observed, SpontaneousRate) or len(observed) < 2:
-        return 1.0
-    return float(observed.var(ddof=1) / max(observed.mean(), 0.5))
 
 
 def _eigen(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

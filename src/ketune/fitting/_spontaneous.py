@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ketune.fitting._counts import CountLikelihood, mixture_likelihood
+from ketune.fitting._counts import CountLikelihood
 
 # Half a spike is added to both counts before their logarithms are compared: below one spike the ratio says little.
 _HALF_SPIKE = 0.5
@@ -50,13 +50,3 @@ class SpontaneousRate:
         value, derivative, _ = self.penalty(float(expected.mean()))
         m = len(expected)
         return CountLikelihood(value, 0.0, np.full((1, m), derivative / m), np.ones(1, int))
-
-
-Observed = np.ndarray | SpontaneousRate
-
-
-def likelihood_of(observed: Observed, expected: np.ndarray, dispersion: float) -> CountLikelihood:
-    """Likelihood of one condition: its recorded counts, or what is assumed of a blank."""
-    if isinstance(observed, SpontaneousRate):
-        return observed.likelihood(expected)
-    return mixture_likelihood(observed, expected, dispersion)

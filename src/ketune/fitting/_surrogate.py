@@ -13,10 +13,11 @@ from ketune.afferents import Drive, Grating, SynapseLayout, candidates, stratifi
 from ketune.fitting._calibrate import Calibration
 from ketune.fitting._correction import Correction
 from ketune.fitting._counts import CountLikelihood
+from ketune.fitting._observed import Observed, likelihood_of
 from ketune.fitting._optimise import Derivatives
 from ketune.fitting._parameters import PARAMETERS, drive_at, values_of
 from ketune.fitting._silent import Features, SilentTwin
-from ketune.fitting._spontaneous import Observed, SpontaneousRate, likelihood_of
+from ketune.fitting._spontaneous import SpontaneousRate
 
 # Relative width of the soft comparison of mark and rate.
 _SOFTNESS = 0.1

@@ -17,6 +17,7 @@ from ketune.fitting import (
     KEPT_WITHIN,
     NAMES,
     PARAMETERS,
+    DirectionCounts,
     Effort,
     Fit,
     Fitter,
@@ -147,7 +148,7 @@ def fit_to_directory(
     fitter = Fitter(
         cell,
         [np.nan if o is None else o for o in stimuli],
-        [fitted.counts(o, condition) for o in stimuli],
+        [_observed(fitted, o, condition) for o in stimuli],
         window_ms=recording.window_s * 1e3,
         spontaneous=spontaneous,
         effort=effort,
@@ -171,7 +172,7 @@ def fit_to_directory(
         progress=progress,
         text="check with spikes",
     )
-    test = [held_out.counts(o, condition) for o in orientations]
+    test = [_trials(held_out, o, condition) for o in orientations]
     scores = score(check.only(np.isfinite(check.orientation_deg)), test, seed=seed)
     replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=_CHECK_SEED + seed, progress=progress)
     summary = neuron.summary(check)
@@ -252,6 +253,23 @@ def fit_to_directory(
     }
 
 
+def _observed(
+    recording: Recording, orientation: float | None, condition: str | None
+) -> np.ndarray | DirectionCounts:
+    """Counts of one condition, apart for each drift direction where the recording was folded."""
+    rows = recording.rows(orientation, condition)
+    if recording.direction_deg is None or orientation is None:
+        return recording.spikes[rows]
+    direction = recording.direction_deg[rows]
+    return DirectionCounts(tuple(recording.spikes[rows][direction == d] for d in np.unique(direction)))
+
+
+def _trials(recording: Recording, orientation: float | None, condition: str | None) -> np.ndarray:
+    """Counts with the mean over directions and the variance within them."""
+    observed = _observed(recording, orientation, condition)
+    return observed.centred() if isinstance(observed, DirectionCounts) else observed
+
+
 def _spontaneous(
     fitted: Recording, orientations: list[float], condition: str | None, known_hz: float | None
 ) -> SpontaneousRate:
@@ -323,7 +341,7 @@ def _parameters(fit: Fit) -> dict[str, dict[str, Any]]:
 def _tuning(
     fitted: Recording, stimuli: list[float | None], condition: str | None, fit: Fit
 ) -> dict[str, Any]:
-    counts = [fitted.counts(o, condition) for o in stimuli]
+    counts = [_trials(fitted, o, condition) for o in stimuli]
     fano = [tuning.fano_factor(c) for c in counts]
     return {
         "orientation_deg": stimuli,
