@@ -54,12 +54,3 @@ def test_silence_gives_finite_numbers():
     assert 0.5 < correction.ratio[0] < 1.0
     assert correction.dispersion[0] > 0
     assert np.all(np.isfinite(correction.matrix(0, 24)))
-
-
-def test_averages_keep_the_newest_spread():
-    old = Correction(np.array([0.5]), np.array([1.0]), np.array([2.0]), 0.5)
-    new = Correction(np.array([2.0]), np.array([3.0]), np.array([1.0]), 0.5)
-    average = old.averaged(new, 0.5)
-    assert average.ratio[0] == pytest.approx(1.0)
-    assert old.averaged(new, 0.75).ratio[0] == pytest.approx(0.5**0.25 * 2.0**0.75)
-    assert (average.dispersion[0], average.spread[0], average.window_ratio) == (3.0, 1.0, 0.5)

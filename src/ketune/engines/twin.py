@@ -113,6 +113,19 @@ class Twin:
             rows.present * _NA_PER_MA_CM2_UM2 * self.cell.table.area_um2[placement.compartments][rows.source]
         )
 
+    def own_rows(self, label: str) -> np.ndarray | None:
+        """Rows of a placement's arrays that are its own compartments; None where it is computed on no others."""
+        return self.cell.placement(label).compartments if self._rows[label].index is None else None
+
+    def scale_to_nA(self, label: str) -> Array:
+        """What turns a placement's current into nA, ``(rows, 1)``."""
+        return self._to_nA[label]
+
+    @property
+    def fixed_diagonal(self) -> np.ndarray:
+        """Capacitance over the step, and couplings, of every node (uS)."""
+        return np.asarray(self._fixed_diagonal)[:, 0]
+
     def parameters(self, overrides: Overrides | None = None) -> Parameters:
         """Parameters of every placement as arrays ``(k, 1)`` or ``(k, lanes)``, with what follows from them.
 

@@ -74,11 +74,6 @@ class Correction:
             window_ratio,
         )
 
-    def averaged(self, other: Correction, share: float) -> Correction:
-        """Geometric mean of the ratios, in which the other has that share; spread and dispersion are the other's."""
-        ratio = self.ratio ** (1.0 - share) * other.ratio**share
-        return Correction(ratio, other.dispersion, other.spread, other.window_ratio)
-
     def matrix(self, k: int, n_trials: int) -> Floats:
         """The linear map ``(n_trials, n_trials)`` from expected to corrected counts of orientation ``k``.
 

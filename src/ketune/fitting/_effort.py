@@ -23,10 +23,9 @@ class Effort:
         Simulated trials per orientation during an ascent.
     window_ms
         Longest window of an ascent's simulations; the correction takes up the rest of the recording's.
-    rounds, round_trials, round_iterations
-        Corrections to the spiking cell, its trials per orientation in each, and steps after each.
-    last_trials, last_iterations
-        The same for the last correction, whose error the fitted means inherit.
+    corrections
+        Corrections to the spiking cell: its trials per orientation in each, and the most steps after it. The fitted
+        means inherit the error of the last one.
     placements, placement_iterations
         Placements of the synapses for which a parameter set is sought, and steps from the best of the first.
     draws, kept
@@ -45,11 +44,7 @@ class Effort:
     iterations: int = 3
     trials: int = 8
     window_ms: float = 300.0
-    rounds: int = 3
-    round_trials: int = 24
-    round_iterations: int = 3
-    last_trials: int = 96
-    last_iterations: int = 6
+    corrections: tuple[tuple[int, int], ...] = ((48, 3), (96, 3), (192, 4))
     placements: int = 3
     placement_iterations: int = 2
     draws: int = 5
@@ -63,13 +58,13 @@ class Effort:
 EFFORTS = {
     "quick": Effort(
         calibration_sets=8, screening_sets=24, starts=1, iterations=4, trials=6, window_ms=300.0,
-        rounds=2, round_trials=16, round_iterations=2, last_trials=32, last_iterations=4,
+        corrections=((16, 2), (48, 4)),
         placements=2, placement_iterations=2, draws=6, kept=4, check_trials=50, replay_trials=1,
     ),
     "standard": Effort(),
     "thorough": Effort(
         calibration_sets=32, screening_sets=128, starts=4, iterations=12, trials=16, window_ms=800.0,
-        rounds=5, round_trials=64, round_iterations=4, last_trials=200, last_iterations=20,
+        corrections=((64, 4), (128, 4), (256, 4), (400, 20)),
         placements=5, placement_iterations=6, draws=16, kept=12, check_trials=400, replay_trials=4,
     ),
 }  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from ketune.afferents import Drive, Grating, SynapseLayout, place_synapses, stratified_gain
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
+from ketune.engines.native_engine import forward_engine
 from ketune.fitting._calibrate import Calibration, calibrate
 from ketune.fitting._correction import Correction
 from ketune.fitting._effort import Effort
@@ -148,7 +149,7 @@ class Fitter:
         )
         self._full = Grating(self.orientation_deg, window_ms=window_ms)
         self._scale = window_ms / self._short.window_ms
-        self.spiking = JaxEngine(cell, dt_ms=self.effort.spiking_dt_ms)
+        self.spiking = forward_engine(cell, dt_ms=self.effort.spiking_dt_ms)
         self._silent = JaxEngine(silent_cell(cell), dt_ms=self.effort.silent_dt_ms)
         self._twin = SilentTwin(
             cell, self.drive, warm_up_ms=self._short.warm_up_ms, dt_ms=self.effort.silent_dt_ms
@@ -330,14 +331,9 @@ class Fitter:
     def _correct(self, best: Ascent, surrogate: Surrogate) -> tuple[Ascent, Surrogate]:
         """Alternate between correcting the silent twin to the spiking cell and climbing (space mapping).
 
-        The spiking trials differ from round to round and their corrections are averaged by their trials, so that the
-        fit does not follow one draw's accidents.
+        The ratio of the two changes along the way, so each round uses its own, from new trials.
         """
-        correction, asked = None, 0
-        for i in range(self.effort.rounds):
-            last = i + 1 == self.effort.rounds
-            trials = self.effort.last_trials if last else self.effort.round_trials
-            iterations = self.effort.last_iterations if last else self.effort.round_iterations
+        for i, (trials, iterations) in enumerate(self.effort.corrections):
             seconds = len(self.observed) * trials * self._full.duration_ms * 1e-3
             with self.progress.task(f"asking the spiking cell, round {i + 1}", seconds) as task:
                 spiking = self.simulate(
@@ -348,11 +344,9 @@ class Fitter:
                     stratified=True,
                     task=task,
                 )
-            fresh = Correction.between(
+            correction = Correction.between(
                 surrogate.expected(best.coordinates), spiking.counts, surrogate.correction.window_ratio
             )
-            asked += trials
-            correction = fresh if correction is None else correction.averaged(fresh, trials / asked)
             surrogate = surrogate.with_correction(correction)
             best = self._climb(surrogate, best.coordinates, iterations, f"round {i + 1}")
         return best, surrogate

@@ -60,7 +60,7 @@ def ascend(
     start: np.ndarray,
     *,
     iterations: int,
-    tolerance: float = 2.0,
+    tolerance: float = 4.9,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> Ascent:
     """Climb from ``start`` by Fisher scoring with Levenberg's damping.
@@ -71,7 +71,7 @@ def ascend(
     Parameters
     ----------
     tolerance
-        In units of log-likelihood; two units are well inside sampling error.
+        In units of log-likelihood: half of what two parameter sets may differ by without being told apart by data.
     """
     u = np.array(start, float)
     value = float(likelihood.log_likelihoods([u])[0])
