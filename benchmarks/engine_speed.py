@@ -1,9 +1,9 @@
-"""Speed of the JAX engine against NEURON on the shipped cell: same cell, same events, same step, same machine.
+"""Speed of the JAX and native engines against NEURON on the shipped cell: same cell, events, step and machine.
 
-Accuracy comes first: before anything is timed, both engines simulate the same trial, float64 must agree with NEURON to
-1e-6 mV in every compartment, and float32 must give the same spike counts on the timed trials within 2 %. Every engine
-may use all cores: NEURON as independent processes, JAX as threads. Compilation is timed apart. Speed is simulated
-seconds, summed over trials, per wall second.
+Accuracy comes first: before anything is timed, one trial is simulated in float64. JAX must agree with NEURON to 1e-6 mV
+in every compartment, the native engine with JAX, and the timed trials of every engine must have NEURON's spike counts
+within 2 %. Every engine may use all cores: NEURON as independent processes, the others as threads. Compilation is timed
+apart. Speed is simulated seconds, summed over trials, per wall second.
 
     python benchmarks/engine_speed.py [--lanes 256] [--seconds 0.3] [--dt 0.025] [--json FILE]
 """
@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ import numpy as np
 from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell_model import default_cell
 from ketune.engines.jax_engine import JaxEngine
+from ketune.engines.native_engine import NativeEngine
 from ketune.engines.neuron_engine import NeuronJob, run_in_processes
 from ketune.events import Events
 from ketune.provenance import provenance
 
+ENGINES = {"JAX": JaxEngine, "native": NativeEngine}
 PRECISIONS = {"float64": np.float64, "float32": np.float32}
 
 
@@ -44,6 +47,17 @@ def check_accuracy(cell: Any, events: Events) -> float:
     return difference
 
 
+def check_native(cell: Any, events: Events) -> None:
+    """The native engine computes what the JAX engine computes."""
+    one = events.select([0])
+    native, jax = (
+        kind(cell, dt_ms=events.dt_ms, dtype=np.float64).run(one, record=range(cell.table.n)).v_mV
+        for kind in (NativeEngine, JaxEngine)
+    )
+    if not (difference := float(np.abs(native - jax).max())) <= 1e-6:
+        sys.exit(f"the native engine differs from JAX by {difference:.1e} mV: nothing to compare")
+
+
 def time_neuron(cell: Any, events: Events, cores: int) -> tuple[float, np.ndarray]:
     """Speed with a process on every core, and the trials' spike counts."""
     n_jobs = min(events.n_lanes, 3 * cores)
@@ -56,9 +70,9 @@ def time_neuron(cell: Any, events: Events, cores: int) -> tuple[float, np.ndarra
     return cores * events.n_steps * events.dt_ms * 1e-3 / typical, counts
 
 
-def time_jax(cell: Any, events: Events, dtype: Any) -> tuple[float, float, np.ndarray]:
+def time_engine(kind: Any, cell: Any, events: Events, dtype: Any) -> tuple[float, float, np.ndarray]:
     """Speed, seconds of compilation, and the trials' spike counts."""
-    engine = JaxEngine(cell, dt_ms=events.dt_ms, dtype=dtype)
+    engine = kind(cell, dt_ms=events.dt_ms, dtype=dtype)
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
@@ -76,7 +90,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lanes", type=int, default=256, help="trials that JAX simulates")
+    parser.add_argument(
+        "--lanes", type=int, default=256, help="trials that JAX and the native engine simulate"
+    )
     parser.add_argument("--seconds", type=float, default=0.3, help="duration of each trial")
     parser.add_argument("--dt", type=float, default=0.025, help="step (ms)")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
@@ -107,14 +123,21 @@ def main() -> None:
     rows: list[dict[str, Any]] = [
         {"engine": "NEURON", "precision": "float64", "speed": neuron, "compile_s": 0.0}
     ]
-    for name, dtype in PRECISIONS.items():
-        speed, compile_s, counts = time_jax(cell, events, dtype)
+    check_native(cell, events)
+    for (engine, kind), (name, dtype) in product(ENGINES.items(), PRECISIONS.items()):
+        speed, compile_s, counts = time_engine(kind, cell, events, dtype)
         n, total = len(reference), reference.sum()
         lost = int(np.abs(counts[:n] - reference).sum())
         if lost > 0.02 * total:
-            sys.exit(f"JAX {name}: {lost} of {total} spikes differ from NEURON")
+            sys.exit(f"{engine} {name}: {lost} of {total} spikes differ from NEURON")
         rows.append(
-            {"engine": "JAX", "precision": name, "speed": speed, "compile_s": compile_s, "spikes_off": lost}
+            {
+                "engine": engine,
+                "precision": name,
+                "speed": speed,
+                "compile_s": compile_s,
+                "spikes_off": lost,
+            }
         )
 
     print(f"\n{'engine':8}{'precision':11}{'simulated s per s':>18}{'ratio':>8}{'compile':>10}   spikes off")

@@ -46,8 +46,8 @@ def test_python_example(
 ) -> None:
     """Runs with the least effort; what it prints is the document's business, that it runs is this test's."""
     tiny = replace(
-        EFFORTS["quick"], calibration_sets=3, screening_sets=6, iterations=1, trials=2, window_ms=100.0, rounds=1,
-        round_trials=4, round_iterations=1, placements=1, draws=1, kept=2, check_trials=4, replay_trials=0,
+        EFFORTS["quick"], calibration_sets=3, screening_sets=6, iterations=1, trials=2, window_ms=100.0,
+        corrections=((4, 1),), placements=1, draws=1, kept=2, check_trials=4, replay_trials=0,
     )  # fmt: skip
     monkeypatch.setitem(EFFORTS, "quick", tiny)
     monkeypatch.chdir(tmp_path)
