@@ -1,5 +1,6 @@
 """The native engine against the twin it is printed from."""
 
+from dataclasses import replace
 from functools import cache
 
 import jax
@@ -121,3 +122,41 @@ def test_statements_fold_what_follows_from_parameters():
 def test_an_unknown_function_is_refused_and_not_guessed():
     with pytest.raises(UnprintableError, match="erf"):
         Statements(1).print(lambda x, p: [jax.lax.erf(x[0])], ["v"], {}, np.dtype(np.float64))
+
+
+def test_what_cannot_be_compiled_runs_under_jax_with_a_warning(monkeypatch, tmp_path):
+    """A compiler that fails, and a cache that cannot be written."""
+    monkeypatch.setenv("CXX", "false")
+    monkeypatch.setenv("KETUNE_CACHE_DIR", str(tmp_path / "empty"))
+    engine = NativeEngine(cell(), dt_ms=DT)
+    with pytest.warns(UserWarning, match="using JAX"):
+        run = engine.run(events(), overrides=OVERRIDES, keep_voltage=False)
+    np.testing.assert_array_equal(run.counts(), runs(np.float32)[0].counts())
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KETUNE_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="using JAX"):
+        NativeEngine(cell(), dt_ms=DT).run(events(), overrides=OVERRIDES, keep_voltage=False)
+
+
+def test_events_and_records_outside_the_cell_are_refused():
+    engine = NativeEngine(cell(), dt_ms=DT)
+    outside = replace(events(), compartment=events().compartment + cell().table.n)
+    with pytest.raises(ValueError, match="lacks"):
+        engine.run(outside)
+    with pytest.raises(ValueError, match="record"):
+        engine.run(events(), record=(-1,))
+
+
+def test_one_synapse_may_hear_two_ports():
+    """Half of the excitatory events through a second port: the same voltages."""
+    plain = cell()
+    double = replace(plain, ports={**plain.ports, "more": plain.ports["exc"]})
+    several = events()
+    exc = several.port_names.index("exc")
+    port = several.port.copy()
+    port[(port == exc) & (np.arange(len(port)) % 2 == 0)] = len(several.port_names)
+    split = replace(several, port=port, port_names=(*several.port_names, "more"))
+    for kind in (JaxEngine, NativeEngine):
+        found = kind(double, dt_ms=DT, dtype=np.float64).run(split, overrides=OVERRIDES, stride=50).v_mV
+        expected = kind(plain, dt_ms=DT, dtype=np.float64).run(several, overrides=OVERRIDES, stride=50).v_mV
+        np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -19,7 +19,7 @@ def test_moments_are_those_of_the_orientation_with_variance_within_directions():
     assert BOTH.mean() == pytest.approx(np.r_[THERE, BACK].mean())
     assert BOTH.centred().mean() == pytest.approx(BOTH.mean())
     within = fano_factor(np.r_[THERE, BACK], np.repeat([0, 1], 60)).value
-    assert fano_of(BOTH) == pytest.approx(within, rel=0.01)
+    assert fano_of(BOTH) == pytest.approx(within)
     assert fano_of(np.r_[THERE, BACK]) > 3 * within
 
 
@@ -43,6 +43,13 @@ def test_the_most_likely_mean_is_that_of_both_directions():
     scale = np.linspace(0.5, 2.0, 301)
     value = [likelihood_of(BOTH, np.array([s * BOTH.mean()]), 1.0).log_likelihood for s in scale]
     assert scale[np.argmax(value)] == pytest.approx(1.0, abs=0.01)
+
+
+def test_few_trials_of_each_direction_are_not_biased():
+    few = DirectionCounts((np.array([20, 24]), np.array([5, 3])))
+    assert fano_of(few) == pytest.approx(fano_factor([20, 24, 5, 3], [0, 0, 1, 1]).value)
+    single = DirectionCounts((np.array([20]), np.array([5])))
+    np.testing.assert_array_equal(single.centred(), [20.0, 5.0])
 
 
 def test_a_silent_direction_is_no_obstacle():

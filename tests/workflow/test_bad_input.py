@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ketune import _console, cli
+from ketune.afferents import Drive
 from ketune.storage import result_directory, write_json
 
 HEADER = "orientation_deg,trial,spikes,window_s\n"
@@ -98,11 +99,38 @@ def fit_directory(tmp_path: Path) -> Path:
     """What a fit leaves, as far as `ketune apply` reads it before it begins to work."""
     directory = tmp_path / "fit"
     document = {
-        "settings": {"seed": 1, "cell": {"model": None, "morphology": None}, "compartments_sha256": "another"}
+        "settings": {
+            "seed": 1,
+            "cell": {"model": None, "morphology": None},
+            "compartments_sha256": "another",
+            "drive": Drive().as_dict(),
+        }
     }
     with result_directory(directory, "fit") as folder:
         write_json(folder / "fit.json", document, "ketune-fit/1")
     return directory
+
+
+def test_a_fit_of_an_older_version(fit_directory: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    document = json.loads((fit_directory / "fit.json").read_text())
+    del document["settings"]["drive"]
+    (fit_directory / "fit.json").write_text(json.dumps(document))
+    line = run(capfd, "apply", fit_directory, "--dose", "10 mg/ml", "--at", "30 min")
+    assert "older ketune" in line
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "message"),
+    [("", "2", "unit"), ("", "2 mV", "--spontaneous"), (",1,2,1.0\n,2,0,1.0\n", "2 Hz", "blank")],
+    ids=["no unit", "no rate", "recorded anyway"],
+)
+def test_a_spontaneous_rate_that_cannot_be_used(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], rows: str, rate: str, message: str
+) -> None:
+    (tmp_path / "unit.csv").write_text(GOOD + rows)
+    line = run(capfd, "fit", tmp_path / "unit.csv", "-o", tmp_path / "out", "--spontaneous", rate)
+    assert message in line
+    assert not (tmp_path / "out").exists()
 
 
 def files_of(directory: Path) -> dict[str, bytes]:

@@ -116,12 +116,12 @@ class Statements:
         if isinstance(x, str):
             return x
         array = np.asarray(x)
+        if array.dtype != np.bool_ and not np.all(np.isfinite(array)):
+            raise UnprintableError("a constant that is no finite number")
         if array.ndim == 0:
             number = array[()]
             if array.dtype == np.bool_:
                 return "true" if number else "false"
-            if not np.isfinite(number):
-                raise UnprintableError(f"constant {number}")
             return f"real({float(number)!r})"
         if id(x) not in self._slot_of:
             self._slot_of[id(x)] = f"c[{len(self.constants)}]"
@@ -159,7 +159,10 @@ def _print(equation: Any, inputs: list[str]) -> str:
     if name in _IDENTITIES:
         return inputs[0]
     if name == "convert_element_type":
-        to_bool = equation.outvars[0].aval.dtype == np.bool_
+        dtype = equation.outvars[0].aval.dtype
+        if np.issubdtype(dtype, np.integer):
+            raise UnprintableError("conversion to a whole number")
+        to_bool = dtype == np.bool_
         return f"{inputs[0]} != 0" if to_bool else f"real({inputs[0]})"
     if name in _CALLS:
         return f"{name}_({', '.join(inputs)})"

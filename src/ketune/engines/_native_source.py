@@ -169,7 +169,6 @@ def cell_source(twin: Twin, parameters: Parameters, lanes: int) -> CellSource:
     _, initial = twin.initial(parameters, 1)
     functions, data = [], []
     deliver: dict[int, list[str]] = {}
-    port_of = {label: k for k, labels in enumerate(twin.cell.ports.values()) for label in labels}
     for k, placement in enumerate(twin.cell.placements):
         label, mechanism = placement.label, placement.mechanism
         own = twin.own_rows(label)
@@ -210,19 +209,21 @@ def cell_source(twin: Twin, parameters: Parameters, lanes: int) -> CellSource:
         functions[-2:] = [f.replace("N_CONSTANTS", str(constants.shape[1])) for f in functions[-2:]]
         jumps = np.zeros((0, n))
         row_of = np.full(twin.n_compartments, -1, np.int32)
-        if label in port_of:
-            jump = mechanism.event_jump({name: jnp.asarray(x) for name, x in p.items()})
-            changed = [j for j, name in enumerate(states) if name in jump]
+        ports = [port for port, labels in enumerate(twin.cell.ports.values()) if label in labels]
+        jump = mechanism.event_jump({name: jnp.asarray(x) for name, x in p.items()}) if ports else {}
+        changed = [j for j, name in enumerate(states) if name in jump]
+        if changed:
             jumps = np.stack([np.broadcast_to(np.asarray(jump[states[j]]), (n,)) for j in changed])
             row_of[placement.compartments] = np.arange(n)
             add = " ".join(
                 f"q.s[({j} * q.n + row) * W + lane] += q.jump[{m} * q.n + row] * weight;"
                 for m, j in enumerate(changed)
             )
-            deliver.setdefault(port_of[label], []).append(
-                f"{{ const Placement& q = p[{k}]; const int64_t row = q.row_of[compartment]; "
-                f"if (row >= 0) {{ {add} }} }}"
-            )
+            for port in ports:
+                deliver.setdefault(port, []).append(
+                    f"{{ const Placement& q = p[{k}]; const int64_t row = q.row_of[compartment]; "
+                    f"if (row >= 0) {{ {add} }} }}"
+                )
         data.append(
             PlacementData(
                 rows=placement.compartments.astype(np.int32),

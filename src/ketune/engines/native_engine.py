@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,6 +67,7 @@ class NativeEngine:
         self.twin = Twin(cell, dt_ms=dt_ms, dtype=jnp.dtype(dtype))
         self._cell = cell
         self._other: JaxEngine | None = None
+        self._broken = False
         self._order, self._parent, self._coupling = _elimination(cell.table.node_parent, cell.table.node_g_uS)
 
     def _jax_engine(self) -> JaxEngine:
@@ -89,22 +91,27 @@ class NativeEngine:
         """Simulate every lane of ``events``: see :meth:`JaxEngine.run`."""
         per_lane = any(np.ndim(x) == 2 and np.shape(x)[1] > 1 for x in (overrides or {}).values())
         source = None if per_lane or injected_nA is not None else self._source(overrides)
-        if source is None:
+        library = None if source is None else self._compiled(source)
+        if source is None or library is None:
             return self._jax_engine().run(
                 events, overrides=overrides, injected_nA=injected_nA, record=record, keep_voltage=keep_voltage,
                 stride=stride, block_lanes=block_lanes, threads=threads, on_advance=on_advance,
             )  # fmt: skip
-        advance = _library(source.text).advance
+        n = self.twin.n_compartments
+        if len(events.compartment) and not 0 <= events.compartment.min() <= events.compartment.max() < n:
+            raise ValueError(f"an event arrives at a compartment that this cell of {n} lacks")
         rows = (0, *[r for r in record if r != 0])
-        blocks = [np.arange(i, min(i + _LANES, events.n_lanes)) for i in range(0, events.n_lanes, _LANES)]
+        if not 0 <= min(rows) <= max(rows) < self.twin.n_nodes:
+            raise ValueError(f"compartments to record must lie in 0 to {self.twin.n_nodes - 1}")
+        advance = library.advance
+        starts = range(0, events.n_lanes, _LANES)
 
-        def one(lanes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            part = events.select(lanes)
+        def one(part: Events) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             return self._run_block(advance, source, part, rows, stride if keep_voltage else 0, on_advance)
 
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            results = list(pool.map(one, blocks))
-        lane = np.concatenate([r[1] + b[0] for r, b in zip(results, blocks, strict=True)])
+            results = list(pool.map(one, _blocks(events)))
+        lane = np.concatenate([r[1] + start for r, start in zip(results, starts, strict=True)])
         step = np.concatenate([r[2] for r in results])
         order = np.lexsort((step, lane))
         return Run(
@@ -122,6 +129,22 @@ class NativeEngine:
         try:
             return cell_source(self.twin, self.twin.parameters(overrides), _LANES)
         except UnprintableError:
+            return None
+
+    def _compiled(self, source: CellSource) -> Any | None:
+        """The compiled source; None, with one warning, where this machine cannot compile or keep it."""
+        import filelock
+
+        if self._broken:
+            return None
+        try:
+            return _library(source.text)
+        except (OSError, InputError, filelock.Timeout, subprocess.TimeoutExpired) as error:
+            self._broken = True
+            what = " ".join(str(error).split())[:300]
+            warnings.warn(
+                f"the native engine cannot be compiled ({what}); using JAX, which is slower", stacklevel=3
+            )
             return None
 
     def _run_block(
@@ -183,6 +206,28 @@ class NativeEngine:
 Engine = JaxEngine | NativeEngine
 
 
+def _blocks(events: Events) -> list[Events]:
+    """The events of each block of lanes, in their order."""
+    block = (events.lane // _LANES).astype(np.int16)
+    order = np.argsort(block, kind="stable")
+    n_blocks = -(-events.n_lanes // _LANES)
+    bounds = np.searchsorted(block[order], np.arange(n_blocks + 1))
+    return [
+        Events(
+            n_lanes=min(_LANES, events.n_lanes - i * _LANES),
+            n_steps=events.n_steps,
+            dt_ms=events.dt_ms,
+            port_names=events.port_names,
+            step=events.step[own],
+            lane=events.lane[own] - i * _LANES,
+            compartment=events.compartment[own],
+            port=events.port[own],
+            weight=events.weight[own],
+        )
+        for i, own in enumerate(order[bounds[i] : bounds[i + 1]] for i in range(n_blocks))
+    ]
+
+
 def _elimination(parent: np.ndarray, coupling: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Nodes from the tips to the root, without it; each node's parent, and its coupling to it."""
     depth = np.zeros(len(parent), int)
@@ -199,7 +244,8 @@ def _library(text: str) -> Any:
     import filelock
 
     command = compiler()
-    assert command is not None
+    if command is None:
+        raise InputError("no C++ compiler")
     key = hashlib.sha256("\n".join([text, command, _machine(), *_FULL, *_SINGLE]).encode()).hexdigest()[:16]
     path = cache_directory().parent / "native" / f"{key}.so"
     if not path.exists():

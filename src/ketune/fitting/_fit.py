@@ -221,7 +221,7 @@ class Fitter:
                 on_advance=task.advance,
             )
 
-    def _posterior_of_sets(
+    def _likelihood_of_sets(
         self,
         sets: Sequence[dict[str, float]],
         layout: SynapseLayout,
@@ -230,7 +230,7 @@ class Fitter:
         trials: int,
         description: str,
     ) -> np.ndarray:
-        """Log-posterior of many parameter sets, all lanes of one run; events are kept or not, never softly."""
+        """Log-likelihood of many parameter sets, all lanes of one run; events are kept or not, never softly."""
         seconds = len(sets) * len(self.observed) * trials * self._short.duration_ms * 1e-3
         with self.progress.task(description, seconds) as task:
             expected = self._scale * expected_counts(
@@ -245,8 +245,7 @@ class Fitter:
                 gain=stratified_gain(trials),
                 on_advance=task.advance,
             )
-        prior = [log_prior(coordinates_of(values)) for values in sets]
-        return np.array([self._total(e, correction) for e in expected]) + prior
+        return np.array([self._total(e, correction) for e in expected])
 
     def _total(self, expected: np.ndarray, correction: Correction) -> float:
         laws = (
@@ -261,7 +260,7 @@ class Fitter:
 
     def _screen(self, surrogate: Surrogate) -> list[dict[str, float]]:
         sets = self.random_sets(self.effort.screening_sets)
-        value = self._posterior_of_sets(
+        value = self._likelihood_of_sets(
             sets,
             surrogate.layout,
             surrogate.calibration,
@@ -370,7 +369,7 @@ class Fitter:
                 values_of(centre + x * step) for step in steps for x in _DRAW_SCALES
             ]
             text = f"other parameter sets, placement {placement + 1}"
-            value = self._posterior_of_sets(
+            value = self._likelihood_of_sets(
                 sets, self.layout(layout_seed), calibration, correction, self.effort.trials, text
             )
             below = value - value[0]

@@ -28,8 +28,15 @@ class DirectionCounts:
         return float(np.concatenate(self.counts).mean())
 
     def centred(self) -> np.ndarray:
-        """All counts, each direction moved to the mean over all trials: no whole numbers, but the same moments."""
-        return np.concatenate([c - c.mean() + self.mean() for c in self.counts])
+        """All counts with the mean over all trials and, as their variance (n - 1), the one within directions.
+
+        Where every direction has one trial only, difference and variability cannot be told apart: plain counts.
+        """
+        n, directions = len(self), len(self.counts)
+        if n == directions:
+            return np.concatenate(self.counts).astype(float)
+        wider = np.sqrt((n - 1) / (n - directions))
+        return np.concatenate([self.mean() + wider * (c - c.mean()) for c in self.counts])
 
     def likelihood(self, expected: np.ndarray, dispersion: float) -> CountLikelihood:
         """Sum over directions; ``expected`` is that of the orientation."""

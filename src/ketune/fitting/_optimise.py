@@ -84,7 +84,7 @@ def ascend(
         dampings = damping * _LADDER
         candidates = [_moved(u, _scoring_step(at.gradient, information, d)) for d in dampings]
         values = likelihood.log_likelihoods(candidates)
-        best = int(np.argmax(values))
+        best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
         gain = float(values[best]) - value
         if gain > 0:
             u, value, accepted = candidates[best], float(values[best]), accepted + 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ketune import pharmacology, tuning, units
+from ketune.afferents import Drive
 from ketune.cell import Cell
 from ketune.errors import InputError
 from ketune.fitting import SpikeCounts
@@ -68,6 +69,8 @@ def apply_drug(
     progress = progress or NullProgress()
     fit = read_json(directory / "fit.json", FIT_FORMAT)
     check_output_directory(directory, "apply", overwrite=overwrite, onto="fit")
+    if "drive" not in fit["settings"]:
+        raise InputError(f"{directory / 'fit.json'}: written by an older ketune; fit again with --overwrite")
     if trials < 2:
         raise InputError(f"--trials {trials}: at least 2 trials are needed for a Fano factor")
     times = [units.parse(text, "min", "--at") for text in (at or ["30 min"])]
@@ -183,6 +186,7 @@ def _neurons(cell: Cell, fit: dict[str, Any], sets: list[dict[str, Any]]) -> lis
                 orientation_deg=tuple(fit["recording"]["orientation_deg"]),
                 window_ms=fit["recording"]["window_s"] * 1e3,
                 spiking_dt_ms=fit["settings"]["effort"]["spiking_dt_ms"],
+                drive=Drive(**fit["settings"]["drive"]),
                 engine=neurons[0].engine if neurons else None,
             )
         )

@@ -131,7 +131,8 @@ def fit_to_directory(
 ) -> dict[str, Any]:
     """The work of :func:`fit_recording` on a recording already read."""
     check_output_directory(output, "fit", overwrite=overwrite)
-    if spontaneous_hz is not None and recording.has_blank:
+    has_blank = _has_blank(recording, condition)
+    if spontaneous_hz is not None and has_blank:
         raise InputError(
             "--spontaneous: the recording has blank trials, which tell the spontaneous rate; leave it out"
         )
@@ -141,10 +142,8 @@ def fit_to_directory(
     orientations = [float(o) for o in recording.orientations(condition)]
     split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
     fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
-    stimuli: list[float | None] = [*orientations, *([None] if recording.has_blank else [])]
-    spontaneous = (
-        None if recording.has_blank else _spontaneous(fitted, orientations, condition, spontaneous_hz)
-    )
+    stimuli: list[float | None] = [*orientations, *([None] if has_blank else [])]
+    spontaneous = None if has_blank else _spontaneous(fitted, orientations, condition, spontaneous_hz)
     fitter = Fitter(
         cell,
         [np.nan if o is None else o for o in stimuli],
@@ -187,7 +186,7 @@ def fit_to_directory(
             "window_s": recording.window_s,
             "orientation_deg": orientations,
             "n_trials": [len(recording.counts(o, condition)) for o in orientations],
-            "has_blank": recording.has_blank,
+            "has_blank": has_blank,
             "assumed_degrees": "assum" in recording.source.lower(),
             "split": "half" if split else "all",
         },
@@ -225,6 +224,7 @@ def fit_to_directory(
             "condition": condition,
             "effort": asdict(effort),
             "cell": {k: None if v is None else str(Path(v).resolve()) for k, v in cell_source.items()},
+            "drive": fitter.drive.as_dict(),
             "log_likelihood": fit.log_likelihood,
             "bias_correction": fit.bias_correction,
             "compartments": cell.table.n,
@@ -251,6 +251,14 @@ def fit_to_directory(
         "check": {k: v for k, v in document["check"].items() if not isinstance(v, list | np.ndarray)},
         "replay": replay,
     }
+
+
+def _has_blank(recording: Recording, condition: str | None) -> bool:
+    """Whether the condition that is fitted has blank trials; another may have some."""
+    try:
+        return bool(recording.rows(None, condition).any())
+    except InputError:
+        return False
 
 
 def _observed(
@@ -299,7 +307,7 @@ def _verdict(fit: Fit, scores: Scores) -> tuple[str, str]:
     if not scores.passed:
         return "out_of_reach", f"the spiking cell does not reproduce this recording: {_missed(fit, scores)}"
     if fit.status != "converged":
-        return "stopped", "the likelihood was still rising when the iterations were used up"
+        return "stopped", "the likelihood had not settled when the iterations were used up"
     return "converged", "the spiking cell reproduces this recording"
 
 
