@@ -181,7 +181,8 @@ def _drift_excess(grating):
         preferred = np.where(synapses.tree == 0, drive.preferred_basal_deg, drive.preferred_apical_deg)
         spread = np.where(synapses.tree == 0, drive.spread_basal_deg, drive.spread_apical_deg)
         away = (np.nan_to_num(orientation) - preferred - spread * synapses.deviate + 90) % 180 - 90
-        tuning = np.exp(-0.5 * (away / drive.afferent_width_deg) ** 2)
+        tuned = np.exp(-0.5 * (away / drive.afferent_width_deg) ** 2)
+        tuning = drive.afferent_untuned + (1 - drive.afferent_untuned) * tuned
         result.append(np.sum(tuning * course) / np.sum(tuning))
     return np.array(result)
 

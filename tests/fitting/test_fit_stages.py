@@ -31,6 +31,7 @@ from ketune.fitting._ensemble import expected_counts
 from ketune.fitting._fit import _draws, _most_different, _uncertainty
 from ketune.fitting._optimise import Ascent
 from ketune.fitting._parameters import coordinates_of
+from ketune.fitting._prior import PRECISION
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._spiking import fano_standard_error
 
@@ -45,7 +46,8 @@ U = coordinates_of(VALUES)
 
 
 def ascent(information):
-    return Ascent(U, -100.0, information, "converged", 3, (-120.0, -100.0))
+    """Information of the data; an ascent also knows the prior's."""
+    return Ascent(U, -100.0, information + np.diag(PRECISION), "converged", 3, (-120.0, -100.0))
 
 
 class TestUncertainty:

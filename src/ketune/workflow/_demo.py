@@ -44,6 +44,7 @@ def run_demo(
             tuning.shipped_recording(name),
             directory,
             cell_source={"model": None, "morphology": None},
+            data_file=None,
             condition=None,
             spontaneous_hz=None,
             seed=seed,

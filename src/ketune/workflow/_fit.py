@@ -100,6 +100,7 @@ def fit_recording(
         recording,
         Path(output),
         cell_source={"model": model, "morphology": morphology},
+        data_file=None if isinstance(data, Recording) else Path(data),
         condition=condition,
         spontaneous_hz=None if spontaneous is None else units.parse(spontaneous, "Hz", "--spontaneous"),
         seed=seed,
@@ -122,6 +123,7 @@ def fit_to_directory(
     output: Path,
     *,
     cell_source: dict[str, Any],
+    data_file: Path | None,
     condition: str | None,
     spontaneous_hz: float | None,
     seed: int,
@@ -234,8 +236,8 @@ def fit_to_directory(
     }
     with result_directory(output, "fit", overwrite=overwrite) as folder:
         write_json(folder / "fit.json", document, FORMAT)
-        if Path(recording.source).is_file():
-            shutil.copyfile(recording.source, folder / "recording.csv")
+        if data_file is not None:
+            shutil.copyfile(data_file, folder / "recording.csv")
         else:
             recording.to_csv(folder / "recording.csv")
     return {
