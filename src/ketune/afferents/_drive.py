@@ -20,7 +20,7 @@ class Drive:
     peak_rate_hz
         A driven synapse at its preferred orientation, on top of background.
     background_rate_hz
-        Every excitatory synapse, at all times. The default makes the default cell fire about 0.6 Hz on a blank screen.
+        Every excitatory synapse, at all times. The default makes the default cell fire about 0.4 Hz on a blank screen.
     preferred_basal_deg, preferred_apical_deg
         Mean preferred orientation of the afferents of each tree.
     spread_basal_deg, spread_apical_deg
@@ -28,8 +28,8 @@ class Drive:
     afferent_width_deg
         Standard deviation of one afferent's Gaussian tuning curve.
     afferent_untuned
-        Share of an afferent's response that every orientation evokes. Assumed, near what Allen units of mouse V1
-        L2/3 and L4 have above their spontaneous rate (median OSI 0.58 and 0.40).
+        Share of an afferent's response that every orientation evokes. Assumed; orthogonal over preferred response is
+        0.27 and 0.43 for the median OSI (0.58 and 0.40) of Allen units in mouse V1 L2/3 and L4, spontaneous included.
     pv_rate_hz, sst_rate_hz
         Inhibitory synapses while the screen is blank.
     pv_evoked_hz, sst_evoked_hz
