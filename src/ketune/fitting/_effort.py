@@ -44,7 +44,7 @@ class Effort:
     iterations: int = 3
     trials: int = 8
     window_ms: float = 300.0
-    corrections: tuple[tuple[int, int], ...] = ((48, 3), (96, 3), (128, 4))
+    corrections: tuple[tuple[int, int], ...] = ((48, 3), (96, 3), (192, 4))
     placements: int = 3
     placement_iterations: int = 2
     draws: int = 5
