@@ -59,6 +59,18 @@ def test_selected_lanes_carry_their_own_events_in_the_order_given(events, order,
     assert len(chosen.step) == sum(np.sum(events.lane == lane) for lane in order[:n])
 
 
+@given(event_sets(), st.integers(1, 6))
+def test_split_lanes_are_those_selected(events, lanes):
+    parts = events.split(lanes)
+    first = range(0, events.n_lanes, lanes)
+    assert [p.n_lanes for p in parts] == [min(lanes, events.n_lanes - i) for i in first]
+    for i, part in zip(first, parts, strict=True):
+        selected = events.select(range(i, i + part.n_lanes))
+        for name in ("step", "lane", "compartment", "port", "weight"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(selected, name))
+            assert getattr(part, name).dtype == getattr(selected, name).dtype
+
+
 @settings(max_examples=50)
 @given(event_sets(), event_sets())
 def test_stacked_lanes_are_found_again(first, second):

@@ -1,7 +1,7 @@
 """Synaptic events on the step grid, the form that every engine takes them in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,6 +71,26 @@ class Events:
             port=np.asarray(port, np.int8)[order],
             weight=weights[order],
         )
+
+    def split(self, lanes: int) -> "list[Events]":
+        """The events of every ``lanes`` lanes in turn, each part renumbered from 0; the last may be smaller."""
+        n_parts = -(-self.n_lanes // lanes)
+        # Few bytes, which are sorted by counting.
+        part = (self.lane // lanes).astype(np.min_scalar_type(n_parts))
+        order = np.argsort(part, kind="stable")
+        bounds = np.searchsorted(part[order], np.arange(n_parts + 1))
+        return [
+            replace(
+                self,
+                n_lanes=min(lanes, self.n_lanes - i * lanes),
+                step=self.step[own],
+                lane=self.lane[own] - np.int32(i * lanes),
+                compartment=self.compartment[own],
+                port=self.port[own],
+                weight=self.weight[own],
+            )
+            for i, own in enumerate(order[bounds[i] : bounds[i + 1]] for i in range(n_parts))
+        ]
 
     @classmethod
     def none(cls, *, n_lanes: int, n_steps: int, dt_ms: float, port_names: tuple[str, ...] = ()) -> "Events":

@@ -75,6 +75,15 @@ def test_fano_is_unknown_without_spikes_or_repeats() -> None:
     np.testing.assert_array_equal(np.isnan(unit.fano()), [True, True, False])
 
 
+def test_one_condition_may_have_blanks_and_another_none() -> None:
+    unit = recording([0, 45, 0, 45, np.nan], [1, 2, 3, 4, 0], ["control"] * 2 + ["drug"] * 3)
+    assert unit.has_blank
+    assert not unit.has_blank_in("control")
+    assert unit.has_blank_in("drug")
+    (plain,) = unit.counts_by_direction(None, "drug")
+    np.testing.assert_array_equal(plain, [0])
+
+
 def test_directions_must_be_folded_first_and_do_not_inflate_variability() -> None:
     generator = np.random.default_rng(0)
     directions = np.repeat(np.arange(0, 360, 45), 200)
@@ -91,6 +100,9 @@ def test_directions_must_be_folded_first_and_do_not_inflate_variability() -> Non
     assert [f.value for f in fano_by_orientation(folded)] == pytest.approx(folded.fano())
     blind = np.var(folded.counts(90), ddof=1) / np.mean(folded.counts(90))
     assert blind > 10
+    there, back = folded.counts_by_direction(90)
+    np.testing.assert_array_equal(there, unit.spikes[directions == 90])
+    np.testing.assert_array_equal(back, unit.spikes[directions == 270])
     assert (
         len({(o, t) for o, t in zip(folded.orientation_deg, folded.trial, strict=True)}) == folded.spikes.size
     )

@@ -21,10 +21,8 @@ _CALLS = (
     "exp", "log", "log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "tan", "asin", "acos", "atan", "sqrt", "pow",
     "floor", "ceil",
 )  # fmt: skip
-_IDENTITIES = ("broadcast_in_dim", "reshape", "squeeze", "copy", "stop_gradient", "copy_p")
+_IDENTITIES = ("broadcast_in_dim", "reshape", "squeeze", "copy", "stop_gradient")
 _INLINED = ("pjit", "jit", "custom_jvp_call", "custom_vjp_call", "closed_call", "remat", "checkpoint")
-
-
 _LITERAL = re.compile(r"real\(([^()]+)\)")
 
 
@@ -33,16 +31,9 @@ class UnprintableError(Exception):
 
 
 class Statements:
-    """C++ statements of elementwise functions, and the constants of each compartment that they use.
+    """C++ statements of elementwise functions, and the constants of each compartment that they use."""
 
-    Parameters
-    ----------
-    n_rows
-        Compartments that the functions are computed on.
-    """
-
-    def __init__(self, n_rows: int) -> None:
-        self.n_rows = n_rows
+    def __init__(self) -> None:
         self.constants: list[np.ndarray] = []
         self._slot_of: dict[int, str] = {}
         self._names = 0
@@ -63,7 +54,7 @@ class Statements:
         varying
             Names of C++ variables.
         parameters
-            Values, ``(n_rows,)``.
+            Values, one for each compartment.
         """
         scalar = jax.ShapeDtypeStruct((), dtype)
         names = sorted(parameters)

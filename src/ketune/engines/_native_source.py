@@ -6,6 +6,7 @@ elimination from the tips to the root (Hines 1984), back-substitution, states. T
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,7 @@ struct Placement {
 
 _FRAME = r"""
 extern "C" int64_t advance(
-    int64_t first_step, int64_t n_steps, int64_t n_compartments, int64_t n_nodes,
+    int64_t first_step, int64_t n_steps, int64_t n_nodes,
     const int32_t* order, const int32_t* parent, const real* coupling, const real* fixed_diagonal,
     const int64_t* counts, void* const* pointers,
     const int64_t* event_first, const int32_t* event_compartment, const int32_t* event_lane,
@@ -165,91 +166,24 @@ def cell_source(twin: Twin, parameters: Parameters, lanes: int) -> CellSource:
     UnprintableError
         A mechanism uses a function that has no C++ form here.
     """
-    dtype = twin.dtype
     _, initial = twin.initial(parameters, 1)
-    functions, data = [], []
-    deliver: dict[int, list[str]] = {}
-    for k, placement in enumerate(twin.cell.placements):
-        label, mechanism = placement.label, placement.mechanism
-        own = twin.own_rows(label)
-        n = len(placement.compartments)
-        p = {name: np.broadcast_to(_of_rows(value, own), (n,)) for name, value in parameters[label].items()}
-        states = list(initial[label])
-        statements = Statements(n)
-        names = [f"s{i}" for i in range(len(states))]
-
-        def current(
-            x: list[Any], q: dict[str, Any], mechanism: Any = mechanism, states: Any = states
-        ) -> tuple[Any, Any]:
-            s = dict(zip(states, x[1:], strict=True))
-            return jax.jvp(
-                lambda v: jnp.asarray(mechanism.current(v, s, q), v.dtype) + 0 * v,
-                (x[0],),
-                (jnp.ones_like(x[0]),),
-            )
-
-        def advance(
-            x: list[Any], q: dict[str, Any], mechanism: Any = mechanism, states: Any = states
-        ) -> list[Any]:
-            s = dict(zip(states, x[1:], strict=True))
-            new = mechanism.advance(x[0], s, q)
-            return [new.get(name, s[name]) for name in states]
-
-        lines, (i, g) = statements.print(current, ["v", *names], p, dtype)
-        body = [*lines, f"d[at] += ({g}) * to_nA;", f"r[at] -= ({i}) * to_nA;"]
-        functions.append(_loop(f"current_{k}", names, body, "real* __restrict d_, real* __restrict r_"))
-        lines, new = statements.print(advance, ["v", *names], p, dtype)
-        body = [*lines, *(f"S{j}[l] = {x};" for j, x in enumerate(new))]
-        functions.append(_loop(f"advance_{k}", names, body, ""))
-        constants = (
-            np.stack([np.broadcast_to(np.asarray(c), (n,)) for c in statements.constants], axis=1)
-            if statements.constants
-            else np.zeros((n, 0))
-        )
-        functions[-2:] = [f.replace("N_CONSTANTS", str(constants.shape[1])) for f in functions[-2:]]
-        jumps = np.zeros((0, n))
-        row_of = np.full(twin.n_compartments, -1, np.int32)
-        ports = [port for port, labels in enumerate(twin.cell.ports.values()) if label in labels]
-        jump = mechanism.event_jump({name: jnp.asarray(x) for name, x in p.items()}) if ports else {}
-        changed = [j for j, name in enumerate(states) if name in jump]
-        if changed:
-            jumps = np.stack([np.broadcast_to(np.asarray(jump[states[j]]), (n,)) for j in changed])
-            row_of[placement.compartments] = np.arange(n)
-            add = " ".join(
-                f"q.s[({j} * q.n + row) * W + lane] += q.jump[{m} * q.n + row] * weight;"
-                for m, j in enumerate(changed)
-            )
-            for port in ports:
-                deliver.setdefault(port, []).append(
-                    f"{{ const Placement& q = p[{k}]; const int64_t row = q.row_of[compartment]; "
-                    f"if (row >= 0) {{ {add} }} }}"
-                )
-        data.append(
-            PlacementData(
-                rows=placement.compartments.astype(np.int32),
-                to_nA=np.asarray(_of_rows(twin.scale_to_nA(label), own), dtype),
-                constants=np.ascontiguousarray(constants, dtype),
-                row_of=row_of,
-                jump=np.ascontiguousarray(jumps, dtype),
-                state=np.stack(
-                    [np.broadcast_to(_of_rows(initial[label][s], own), (n,)) for s in states]
-                ).astype(dtype)
-                if states
-                else np.zeros((0, n), dtype),
-            )
-        )
-    n = len(data)
-    cases = "\n".join(
-        f"    if (port == {port}) {{ {' '.join(lines)} return; }}" for port, lines in deliver.items()
-    )
+    printed = [
+        _printed(twin, k, parameters[p.label], initial[p.label]) for k, p in enumerate(twin.cell.placements)
+    ]
+    n = len(printed)
     text = "\n".join(
         [
-            f"#define REAL {'double' if dtype == np.float64 else 'float'}",
+            f"#define REAL {'double' if twin.dtype == np.float64 else 'float'}",
             f"enum {{ W = {lanes}, N_PLACEMENTS = {n} }};",
             _HEAD,
-            *functions,
+            *(p.functions for p in printed),
             "static inline void deliver(Placement* p, int port, int64_t compartment, int64_t lane, real weight) {",
-            cases,
+            *(
+                f"    if (port == {port}) deliver_{k}(p[{k}], compartment, lane, weight);"
+                for port, labels in enumerate(twin.cell.ports.values())
+                for k, placement in enumerate(twin.cell.placements)
+                if placement.label in labels
+            ),
             "}",
             "static inline void currents(Placement* p, const real* v, real* d, real* r) {",
             *(f"    current_{k}(p[{k}], v, d, r);" for k in range(n)),
@@ -260,39 +194,103 @@ def cell_source(twin: Twin, parameters: Parameters, lanes: int) -> CellSource:
             _FRAME,
         ]
     )
-    return CellSource(text, tuple(data))
+    return CellSource(text, tuple(p.data for p in printed))
+
+
+@dataclass(frozen=True, eq=False)
+class _Printed:
+    functions: str
+    data: PlacementData
+
+
+def _printed(twin: Twin, k: int, parameters: dict[str, Any], initial: dict[str, Any]) -> _Printed:
+    """The functions ``current_k``, ``advance_k`` and ``deliver_k`` of the k-th placement, and its numbers."""
+    placement, dtype = twin.cell.placements[k], twin.dtype
+    mechanism, compartments = placement.mechanism, placement.compartments
+    own, n, states = twin.own_rows(placement.label), len(compartments), list(initial)
+
+    def on_rows(values: Sequence[Any]) -> np.ndarray:
+        """Several values on the placement's compartments, ``(values, n)``."""
+        rows = [np.broadcast_to(_of_rows(x, own), (n,)) for x in values]
+        return np.array(rows, dtype).reshape(len(rows), n)
+
+    def current(x: Sequence[Any], p: dict[str, Any]) -> tuple[Any, Any]:
+        s = dict(zip(states, x[1:], strict=True))
+        return jax.jvp(
+            lambda v: jnp.asarray(mechanism.current(v, s, p), v.dtype) + 0 * v,
+            (x[0],),
+            (jnp.ones_like(x[0]),),
+        )
+
+    def advance(x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
+        new = mechanism.advance(x[0], dict(zip(states, x[1:], strict=True)), p)
+        return [new.get(name, old) for name, old in zip(states, x[1:], strict=True)]
+
+    p = dict(zip(parameters, on_rows(list(parameters.values())), strict=True))
+    variables = [f"s{i}" for i in range(len(states))]
+    statements = Statements()
+    lines, (i, g) = statements.print(current, ["v", *variables], p, dtype)
+    current_body = [*lines, f"d[l] += ({g}) * to_nA;", f"r[l] -= ({i}) * to_nA;"]
+    lines, new = statements.print(advance, ["v", *variables], p, dtype)
+    advance_body = [*lines, *(f"S{j}[l] = {x};" for j, x in enumerate(new))]
+    constants = on_rows(statements.constants).T
+
+    heard = any(placement.label in labels for labels in twin.cell.ports.values())
+    jump = mechanism.event_jump({name: jnp.asarray(x) for name, x in p.items()}) if heard else {}
+    changed = [j for j, name in enumerate(states) if name in jump]
+    row_of = np.full(twin.n_compartments, -1, np.int32)
+    row_of[compartments] = np.arange(n)
+    functions = [
+        *_loop(f"current_{k}", len(states), constants.shape[1], current_body, dr=True),
+        *_loop(f"advance_{k}", len(states), constants.shape[1], advance_body, dr=False),
+        f"static inline void deliver_{k}(const Placement& q, int64_t compartment, int64_t lane, real weight) {{",
+        "    const int64_t row = q.row_of[compartment];",
+        "    if (row < 0) return;",
+        *(
+            f"    q.s[({j} * q.n + row) * W + lane] += q.jump[{m} * q.n + row] * weight;"
+            for m, j in enumerate(changed)
+        ),
+        "}",
+    ]
+    data = PlacementData(
+        rows=compartments.astype(np.int32),
+        to_nA=on_rows([twin.to_nA[placement.label]])[0],
+        constants=np.ascontiguousarray(constants),
+        row_of=row_of,
+        jump=on_rows([jump[states[j]] for j in changed]),
+        state=on_rows(list(initial.values())),
+    )
+    return _Printed("\n".join(functions), data)
 
 
 def _of_rows(value: Any, own: np.ndarray | None) -> np.ndarray:
-    """A parameter on the placement's own compartments."""
+    """A value of the twin's rows, ``(rows, 1)``, on the placement's own compartments; others as they are."""
     array = np.asarray(value)
-    if array.ndim == 0:
+    if array.ndim < 2:
         return array
     column = array[:, 0]
     return column if own is None or len(column) == 1 else column[own]
 
 
-def _loop(name: str, states: list[str], body: list[str], more: str) -> str:
-    lines = [
-        f"static inline void {name}(const Placement& q, const real* __restrict v_{', ' + more if more else ''}) {{",
+def _loop(name: str, n_states: int, n_constants: int, body: list[str], *, dr: bool) -> list[str]:
+    """A function over all compartments and lanes; ``dr`` where it adds to diagonal and right-hand side."""
+    states = range(n_states)
+    more = ", real* __restrict d_, real* __restrict r_" if dr else ""
+    return [
+        f"static inline void {name}(const Placement& q, const real* __restrict v_{more}) {{",
         "    for (int64_t j = 0; j < q.n; ++j) {",
         "        const int64_t compartment = q.rows[j];",
-        "        const real* __restrict c = q.c + j * N_CONSTANTS; (void)c;",
+        f"        const real* __restrict c = q.c + j * {n_constants}; (void)c;",
         "        const real to_nA = q.to_nA[j]; (void)to_nA;",
         "        const real* __restrict V = v_ + compartment * W;",
-        *(f"        real* __restrict S{i} = q.s + ({i} * q.n + j) * W;" for i in range(len(states))),
-        *(
-            ["        real* __restrict d = d_ + compartment * W; real* __restrict r = r_ + compartment * W;"]
-            if more
-            else []
-        ),
+        *(f"        real* __restrict S{i} = q.s + ({i} * q.n + j) * W;" for i in states),
+        *(f"        real* __restrict {x} = {x}_ + compartment * W;" for x in ("d", "r") if dr),
         "        #pragma omp simd",
         "        for (int l = 0; l < W; ++l) {",
-        "            const int at = l; (void)at; const real v = V[l]; (void)v;",
-        *(f"            const real {s} = S{i}[l]; (void){s};" for i, s in enumerate(states)),
+        "            const real v = V[l]; (void)v;",
+        *(f"            const real s{i} = S{i}[l]; (void)s{i};" for i in states),
         *(f"            {line}" for line in body),
         "        }",
         "    }",
         "}",
     ]
-    return "\n".join(lines)

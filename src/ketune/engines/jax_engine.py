@@ -63,6 +63,12 @@ class Run:
         return np.bincount(self.spike_lane[inside], minlength=self.n_lanes)
 
 
+Block = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of a block of lanes: voltages ``(samples, rows, lanes)``, and lane and step of every spike."""
+SimulateBlock = Callable[[int, Events, tuple[int, ...], int, Callable[[float], None] | None], Block]
+"""Simulates the lanes from one on: their events, rows to record, stride (0: no voltage), progress."""
+
+
 class JaxEngine:
     """Runs a cell's twin, compiled once per shape of the work.
 
@@ -132,32 +138,20 @@ class JaxEngine:
             Called with the simulated seconds (over all lanes) that a chunk added.
         """
         rows = (0, *[r for r in record if r != 0])
-        available = threads or os.cpu_count() or 1
-        if block_lanes is None:
-            block_lanes = _even_block(events.n_lanes, available)
-        blocks = [
-            slice(start, min(start + block_lanes, events.n_lanes))
-            for start in range(0, events.n_lanes, block_lanes)
-        ]
-        overrides = dict(overrides or {})
+        cores = threads or os.cpu_count() or 1
+        size, simulate = self._plan(
+            events, dict(overrides or {}), injected_nA, block_lanes or _even_block(events.n_lanes, cores)
+        )
+        parts = events.split(size)
 
-        def one(part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            lanes = np.arange(part.start, part.stop)
-            own = {
-                k: x[:, part] if np.ndim(x) == 2 and np.shape(x)[1] > 1 else x for k, x in overrides.items()
-            }
-            current = None
-            if injected_nA is not None:
-                current = np.asarray(injected_nA)
-                current = np.broadcast_to(
-                    current[:, None] if current.ndim == 1 else current[:, part], (events.n_steps, len(lanes))
-                )
-            return self._run_block(events.select(lanes), own, current, rows, keep_voltage, stride, on_advance)
+        def one(i: int) -> Block:
+            return simulate(i * size, parts[i], rows, stride if keep_voltage else 0, on_advance)
 
-        workers = min(available, len(blocks))
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            results = list(pool.map(one, blocks))
-        offsets = [part.start for part in blocks]
+        with ThreadPoolExecutor(max_workers=min(cores, len(parts))) as pool:
+            results = list(pool.map(one, range(len(parts))))
+        lane = np.concatenate([r[1] + i * size for i, r in enumerate(results)])
+        step = np.concatenate([r[2] for r in results])
+        order = np.lexsort((step, lane))
         return Run(
             dt_ms=events.dt_ms,
             n_steps=events.n_steps,
@@ -165,9 +159,35 @@ class JaxEngine:
             recorded=rows,
             v_mV=np.concatenate([r[0] for r in results], axis=2),
             stride=stride,
-            spike_lane=np.concatenate([r[1] + o for r, o in zip(results, offsets, strict=True)]),
-            spike_ms=np.concatenate([r[2] for r in results]),
+            spike_lane=lane[order],
+            spike_ms=step[order] * self.twin.dt_ms,
         )
+
+    def _plan(
+        self, events: Events, overrides: Overrides, injected_nA: np.ndarray | None, block_lanes: int
+    ) -> tuple[int, SimulateBlock]:
+        """Lanes of a block, and what simulates one."""
+
+        def simulate(
+            first_lane: int,
+            part: Events,
+            rows: tuple[int, ...],
+            stride: int,
+            on_advance: Callable[[float], None] | None,
+        ) -> Block:
+            lanes = slice(first_lane, first_lane + part.n_lanes)
+            own = {
+                k: x[:, lanes] if np.ndim(x) == 2 and np.shape(x)[1] > 1 else x for k, x in overrides.items()
+            }
+            current = None
+            if injected_nA is not None:
+                current = np.asarray(injected_nA)
+                current = np.broadcast_to(
+                    current[:, None] if current.ndim == 1 else current[:, lanes], (part.n_steps, part.n_lanes)
+                )
+            return self._run_block(part, own, current, rows, stride, on_advance)
+
+        return block_lanes, simulate
 
     def _run_block(
         self,
@@ -175,14 +195,13 @@ class JaxEngine:
         overrides: Overrides,
         injected: np.ndarray | None,
         rows: tuple[int, ...],
-        keep_voltage: bool,
         stride: int,
         on_advance: Callable[[float], None] | None,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> Block:
         twin = self.twin
         parameters = twin.parameters(overrides)
         v, states = self._start(parameters, n_lanes=events.n_lanes)
-        samples = [np.asarray(v)[None, list(rows)]] if keep_voltage else []
+        samples = [np.asarray(v)[None, list(rows)]] if stride else []
         above = np.asarray(v)[0] >= SPIKE_THRESHOLD_mV
         spike_lane, spike_step = [], []
         for start in range(0, events.n_steps, _CHUNK_STEPS):
@@ -202,15 +221,13 @@ class JaxEngine:
             above = now[-1]
             spike_lane.append(lane)
             spike_step.append(step + start + 1)
-            if keep_voltage:
+            if stride:
                 first = (-start - 1) % stride
                 samples.append(trace[first::stride].copy())
             if on_advance is not None:
                 on_advance((stop - start) * twin.dt_ms * 1e-3 * events.n_lanes)
-        lane, step = np.concatenate(spike_lane), np.concatenate(spike_step)
-        order = np.lexsort((step, lane))
-        voltage = np.concatenate(samples) if keep_voltage else np.empty((0, len(rows), events.n_lanes))
-        return voltage, lane[order], step[order] * twin.dt_ms
+        voltage = np.concatenate(samples) if stride else np.empty((0, len(rows), events.n_lanes))
+        return voltage, np.concatenate(spike_lane), np.concatenate(spike_step)
 
 
 def _even_block(n_lanes: int, cores: int) -> int:

@@ -84,6 +84,13 @@ class Twin:
         ``float64`` (the twin contract) or ``float32`` (fits and statistics).
     derivative
         How currents are linearised: ``"forward_difference"`` as NEURON does (float64 only), or ``"analytic"``.
+
+    Attributes
+    ----------
+    fixed_diagonal
+        Capacitance over the step, and couplings, of every node, ``(nodes, 1)`` (uS).
+    to_nA
+        Label to what turns the placement's current into nA, ``(rows, 1)``.
     """
 
     def __init__(
@@ -99,8 +106,8 @@ class Twin:
         self._rows = {p.label: _Rows.of(p.compartments, table.n) for p in cell.placements}
         capacitance = np.zeros(self.n_nodes)
         capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
-        self._fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
-        self._to_nA = {
+        self.fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
+        self.to_nA = {
             p.label: jnp.asarray(self._scale_to_nA(p)[:, None], self.dtype) for p in cell.placements
         }
 
@@ -116,15 +123,6 @@ class Twin:
     def own_rows(self, label: str) -> np.ndarray | None:
         """Rows of a placement's arrays that are its own compartments; None where it is computed on no others."""
         return self.cell.placement(label).compartments if self._rows[label].index is None else None
-
-    def scale_to_nA(self, label: str) -> Array:
-        """What turns a placement's current into nA, ``(rows, 1)``."""
-        return self._to_nA[label]
-
-    @property
-    def fixed_diagonal(self) -> np.ndarray:
-        """Capacitance over the step, and couplings, of every node (uS)."""
-        return np.asarray(self._fixed_diagonal)[:, 0]
 
     def parameters(self, overrides: Overrides | None = None) -> Parameters:
         """Parameters of every placement as arrays ``(k, 1)`` or ``(k, lanes)``, with what follows from them.
@@ -208,8 +206,8 @@ class Twin:
         for placement in self.cell.placements:
             label = placement.label
             i, g = self._linearised(placement, self._rows[label].take(v), states[label], parameters[label])
-            current = current + self._rows[label].spread(i * self._to_nA[label])
-            slope = slope + self._rows[label].spread(g * self._to_nA[label])
+            current = current + self._rows[label].spread(i * self.to_nA[label])
+            slope = slope + self._rows[label].spread(g * self.to_nA[label])
         return current, slope
 
     def _linearised(
@@ -245,7 +243,7 @@ class Twin:
         if injected_nA is not None:
             current = current.at[0].add(-injected_nA)
         extra = ((0, self.n_nodes - self.n_compartments), (0, 0))
-        diagonal = self._fixed_diagonal + jnp.pad(slope, extra)
+        diagonal = self.fixed_diagonal + jnp.pad(slope, extra)
         v = v + self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
         advanced: States = {}
         for placement in self.cell.placements:

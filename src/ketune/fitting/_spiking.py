@@ -9,7 +9,7 @@ import numpy as np
 
 from ketune.afferents import Drive, Grating, SynapseLayout, hard_events
 from ketune.cell import Overrides
-from ketune.engines.native_engine import Engine
+from ketune.engines.jax_engine import JaxEngine
 
 # Events of so many lanes are drawn at a time: they are what takes memory.
 _LANES_AT_A_TIME = 256
@@ -77,7 +77,7 @@ def fano_standard_error(counts: np.ndarray) -> np.ndarray:
 
 
 def simulate_counts(
-    engine: Engine,
+    engine: JaxEngine,
     layout: SynapseLayout,
     grating: Grating,
     drive: Drive,

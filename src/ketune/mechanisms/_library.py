@@ -1,8 +1,7 @@
 """Compiling `.mod` files for NEURON, once per version of everything that matters.
 
 The compiled library lives in the user's cache under a key of the files' text, NEURON's version, Python's ABI and the
-machine. It is built in a temporary directory under a lock and moved into place in one step, so that the cache never
-holds a half-built entry and two processes never build the same one.
+machine.
 """
 
 from __future__ import annotations
@@ -14,19 +13,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
+from ketune._compiled import BUILD_LIMIT_S, built_once, cache_root, compiler
 from ketune.errors import InputError
 from ketune.mechanisms._mechanism import MOD_DIRECTORY, mod_path
 from ketune.mechanisms._quiet import captured_output, import_neuron
 from ketune.mechanisms._syntax import blank_comments
 
 _INSTALL = "sudo apt-get install g++ make"
-_BUILD_LIMIT_S = 600.0
 _SHOWN_LINES = 12
 _LIBRARY = "libnrnmech"
 
@@ -40,10 +38,7 @@ class CompilationError(InputError):
 
 def cache_directory() -> Path:
     """Where compiled mechanisms are kept: $KETUNE_CACHE_DIR, or the user's cache directory."""
-    import platformdirs
-
-    root = os.environ.get("KETUNE_CACHE_DIR") or platformdirs.user_cache_dir("ketune")
-    return Path(root).absolute() / "mechanisms"
+    return cache_root() / "mechanisms"
 
 
 def cache_key(paths: Iterable[str | Path] | None = None) -> str:
@@ -64,33 +59,13 @@ def library(paths: Iterable[str | Path] | None = None) -> Path:
         InputError: no compiler, or the cache cannot be written.
         CompilationError: NEURON's translator or the C++ compiler refused a file.
     """
-    import filelock
-
     files = _files(paths)
-    entry = cache_directory() / cache_key(files)
-    if found := _find_library(entry):
-        return found
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(entry.with_suffix(".lock"), timeout=_BUILD_LIMIT_S):
-            if found := _find_library(entry):
-                return found
-            _check_tools()
-            with tempfile.TemporaryDirectory(dir=entry.parent, prefix="build-") as folder:
-                _build(files, Path(folder)).rename(entry)
-    except filelock.Timeout:
-        raise InputError(
-            f"{entry.parent}: another process has been compiling these mechanisms for {_BUILD_LIMIT_S:.0f} s; "
-            "stop it and try again"
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"{entry.parent}: cannot keep compiled mechanisms here ({error.strerror}); "
-            "set KETUNE_CACHE_DIR to a writable directory"
-        ) from None
-    found = _find_library(entry)
-    assert found is not None
-    return found
+
+    def build(folder: Path) -> Path:
+        _check_tools()
+        return _build(files, folder)
+
+    return built_once(cache_directory() / cache_key(files), _find_library, build)
 
 
 def load_into_neuron(paths: Iterable[str | Path] | None = None) -> None:
@@ -166,16 +141,8 @@ def _find_library(entry: Path) -> Path | None:
     return next(entry.glob(f"{_LIBRARY}.*"), None)
 
 
-def _compiler() -> str | None:
-    """The C++ compiler: the user's $CXX, else the first that is installed."""
-    chosen = os.environ.get("CXX")
-    if chosen:
-        return chosen if shutil.which(chosen.split()[0]) else None
-    return next((name for name in ("g++", "clang++", "c++") if shutil.which(name)), None)
-
-
 def _check_tools() -> None:
-    missing = [] if _compiler() else ["a C++ compiler (g++)"]
+    missing = [] if compiler() else ["a C++ compiler (g++)"]
     missing += [] if shutil.which("make") else ["make"]
     if missing:
         raise InputError(
@@ -203,7 +170,7 @@ def _build(files: list[Path], folder: Path) -> Path:
     for file in files:
         shutil.copyfile(file, sources / file.name)
     environment = dict(os.environ, MAKEFLAGS=f"-j{min(4, os.cpu_count() or 1)}")
-    environment["CXX"] = _compiler() or "g++"
+    environment["CXX"] = compiler() or "g++"
     shown = ", ".join(file.name for file in files)
     try:
         done = subprocess.run(
@@ -215,10 +182,10 @@ def _build(files: list[Path], folder: Path) -> Path:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=_BUILD_LIMIT_S,
+            timeout=BUILD_LIMIT_S,
         )
     except subprocess.TimeoutExpired:
-        raise CompilationError(f"{shown}: nrnivmodl did not finish within {_BUILD_LIMIT_S:.0f} s") from None
+        raise CompilationError(f"{shown}: nrnivmodl did not finish within {BUILD_LIMIT_S:.0f} s") from None
     built = next(folder.glob(f"*/{_LIBRARY}.*"), None)
     if done.returncode != 0 or built is None:
         raise CompilationError(

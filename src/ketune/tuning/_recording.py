@@ -124,6 +124,10 @@ class Recording:
         """Whether any condition has blank trials."""
         return bool(np.isnan(self.orientation_deg).any())
 
+    def has_blank_in(self, condition: str | None = None) -> bool:
+        """Whether one condition has blank trials."""
+        return bool(np.any(np.isnan(self.orientation_deg) & (self.condition == self._resolve(condition))))
+
     def orientations(self, condition: str | None = None) -> FloatArray:
         """Sorted distinct orientations of a condition in degrees, without the blank.
 
@@ -141,6 +145,17 @@ class Recording:
             InputError: no such trials in this condition.
         """
         return self.spikes[self.rows(orientation, condition)]
+
+    def counts_by_direction(
+        self, orientation: float | None, condition: str | None = None
+    ) -> tuple[IntArray, ...]:
+        """`counts`, apart for each drift direction of a folded recording; else, and for a blank, one group."""
+        rows = self.rows(orientation, condition)
+        counts = self.spikes[rows]
+        if self.direction_deg is None or orientation is None:
+            return (counts,)
+        direction = self.direction_deg[rows]
+        return tuple(counts[direction == d] for d in np.unique(direction))
 
     def rows(self, orientation: float | None, condition: str | None = None) -> npt.NDArray[np.bool_]:
         """Which rows, as a mask, hold the trials that `counts` returns."""
@@ -190,17 +205,11 @@ class Recording:
         return np.array([self._variance_at(o, name) for o in self.orientations(name)])
 
     def _variance_at(self, orientation: float, condition: str) -> float:
-        rows = self.rows(orientation, condition)
-        counts = self.spikes[rows]
-        group = np.zeros(counts.size) if self.direction_deg is None else self.direction_deg[rows]
-        directions = np.unique(group)
-        freedom = counts.size - directions.size
+        groups = self.counts_by_direction(orientation, condition)
+        freedom = sum(g.size - 1 for g in groups)
         if freedom < 1:
             return float("nan")
-        squares = sum(
-            float(np.sum((counts[group == d] - counts[group == d].mean()) ** 2)) for d in directions
-        )
-        return squares / freedom
+        return sum(float(np.sum((g - g.mean()) ** 2)) for g in groups) / freedom
 
     def fano(self, condition: str | None = None) -> FloatArray:
         """Fano factor, variance over mean of the counts, at each orientation; NaN where no spike was seen."""

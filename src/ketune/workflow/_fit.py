@@ -133,7 +133,7 @@ def fit_to_directory(
 ) -> dict[str, Any]:
     """The work of :func:`fit_recording` on a recording already read."""
     check_output_directory(output, "fit", overwrite=overwrite)
-    has_blank = _has_blank(recording, condition)
+    has_blank = recording.has_blank_in(condition)
     if spontaneous_hz is not None and has_blank:
         raise InputError(
             "--spontaneous: the recording has blank trials, which tell the spontaneous rate; leave it out"
@@ -255,23 +255,12 @@ def fit_to_directory(
     }
 
 
-def _has_blank(recording: Recording, condition: str | None) -> bool:
-    """Whether the condition that is fitted has blank trials; another may have some."""
-    try:
-        return bool(recording.rows(None, condition).any())
-    except InputError:
-        return False
-
-
 def _observed(
     recording: Recording, orientation: float | None, condition: str | None
 ) -> np.ndarray | DirectionCounts:
     """Counts of one condition, apart for each drift direction where the recording was folded."""
-    rows = recording.rows(orientation, condition)
-    if recording.direction_deg is None or orientation is None:
-        return recording.spikes[rows]
-    direction = recording.direction_deg[rows]
-    return DirectionCounts(tuple(recording.spikes[rows][direction == d] for d in np.unique(direction)))
+    groups = recording.counts_by_direction(orientation, condition)
+    return groups[0] if len(groups) == 1 else DirectionCounts(groups)
 
 
 def _trials(recording: Recording, orientation: float | None, condition: str | None) -> np.ndarray:

@@ -12,7 +12,7 @@ from scipy import signal
 from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_synapses
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import Engine, forward_engine
+from ketune.engines.native_engine import forward_engine
 from ketune.fitting import SpikeCounts, drive_at, simulate_counts, synapse_overrides
 from ketune.progress import Progress
 from ketune.tuning import TuningSummary, summarise
@@ -65,7 +65,7 @@ class FittedNeuron:
         orientation_deg: tuple[float, ...],
         window_ms: float,
         spiking_dt_ms: float,
-        engine: Engine | None = None,
+        engine: JaxEngine | None = None,
         drive: Drive | None = None,
     ) -> None:
         self.cell, self.values = cell, values
