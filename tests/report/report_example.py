@@ -13,6 +13,8 @@ from ketune.pharmacology import load_drug
 from ketune.storage import write_json
 
 ORIENTATIONS = [22.5 * i for i in range(8)]
+# Of each kept set against the best, which comes first. Simulated likelihoods are noisy: a set may seem better than it.
+LIKELIHOOD_DIFFERENCES = (0.0, -7.5, 5.7, -5.0, 4.0, -7.0, 27.5, -0.9, 1.3)
 CONDITIONS = (("before", None, 0.0), ("wash-in", 10.0, 0.7), ("30 min", 30.0, 1.0), ("recovery", 180.0, 0.1))
 
 
@@ -91,11 +93,11 @@ def fit_document(
                 )
                 for key, v in values.items()
             },
-            "log_likelihood_difference": float(i) * 0.9,
+            "log_likelihood_difference": difference,
             "placement_seed": i % 3,
             "event_seed": i,
         }
-        for i in range(9)
+        for i, difference in enumerate(LIKELIHOOD_DIFFERENCES)
     ]
     kept[0]["values"] = {key: v[0] for key, v in values.items()}
     return {
@@ -269,7 +271,7 @@ def apply_document(*, seed: int = 0) -> dict[str, Any]:
             }
         )
     kept = []
-    for i in range(9):
+    for i, difference in enumerate(LIKELIHOOD_DIFFERENCES):
         before = indices(
             68 + rng.normal(0, 2), 0.21 + rng.normal(0, 0.01), 16.4 + rng.normal(0, 1), 7.1, None
         )
@@ -282,7 +284,7 @@ def apply_document(*, seed: int = 0) -> dict[str, Any]:
         kept.append(
             {
                 "placement_seed": i % 3,
-                "log_likelihood_difference": 0.9 * i,
+                "log_likelihood_difference": difference,
                 "before": {**before, "fano": 2.8 + rng.normal(0, 0.1)},
                 "during": {**during, "fano": 2.1 + rng.normal(0, 0.15)},
             }

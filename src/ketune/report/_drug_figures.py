@@ -19,7 +19,6 @@ from ketune.report._results import (
     Condition,
     ConditionTuning,
     Indices,
-    KeptPair,
     Number,
     array,
     evoked,
@@ -209,20 +208,23 @@ def kept_picture(application: Application) -> s.Picture | None:
     for unused in panels[len(names) :]:
         unused.set_axis_off()
     for axes, name in zip(panels[: len(names)], names, strict=True):
-        pairs = [pair for k in _best_first(application) if (pair := _pair(k.before, k.during, name))]
+        pairs = [_pair(k.before, k.during, name) for k in application.kept]
         if name == "preferred_deg":
-            pairs = [_unwrapped(pair, pairs[0][0]) for pair in pairs]
-        for pair in reversed(pairs):
-            first = pair is pairs[0]
-            color, width = (s.SPIKING, 2.0) if first else (s.MUTED, 0.9)
+            centre = next(pair[0] for pair in pairs if pair)
+            pairs = [_unwrapped(pair, centre) if pair else None for pair in pairs]
+        # The best set is the first of the kept ones; it is drawn last, on top.
+        for i, pair in reversed(list(enumerate(pairs))):
+            if pair is None:
+                continue
+            color, width = (s.SPIKING, 2.0) if i == 0 else (s.MUTED, 0.9)
             axes.plot(
                 [0, 1],
                 pair,
                 color=color,
                 lw=width,
-                alpha=1.0 if first else 0.55,
+                alpha=1.0 if i == 0 else 0.55,
                 marker="o",
-                ms=4 if first else 3,
+                ms=4 if i == 0 else 3,
             )
         axes.set_xticks([0, 1], ["before", "during"])
         axes.set_xlim(-0.25, 1.25)
@@ -245,10 +247,6 @@ def kept_picture(application: Application) -> s.Picture | None:
 def _kept_trials(application: Application) -> str:
     numbers = [k.n_trials for k in application.kept if k.n_trials is not None]
     return f"{w.trials(numbers)} trials per orientation. " if numbers else ""
-
-
-def _best_first(application: Application) -> list[KeptPair]:
-    return sorted(application.kept, key=lambda k: k.log_likelihood_difference or 0.0)
 
 
 _KEPT_TITLES = {

@@ -276,8 +276,9 @@ class Condition(_Part):
 
 
 class KeptPair(_Part):
+    """Indices of one kept parameter set, before and during; the first of an application is the best set."""
+
     n_trials: int | None = None
-    log_likelihood_difference: Number = None
     before: Indices
     during: Indices
 
