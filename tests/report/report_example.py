@@ -323,11 +323,11 @@ def apply_document(*, seed: int = 0) -> dict[str, Any]:
         "kept": kept,
         "main_condition": "30 min",
         "changes": [
-            change("preferred_deg", "deg", 8.0, 1.2, 13.1, True, "changes", "K1", source, True),
-            change("gosi", "ratio", 0.79, 0.66, 0.9, True, "decreases", "K2", source, True),
-            change("fano", "ratio", 0.74, 0.68, 0.83, True, "decreases", "K3", source, True),
-            change("spontaneous", "ratio", 1.3, 0.7, 1.9, False, "no change", "K4", source, None),
-            change("peak_rate", "ratio", 1.13, 0.8, 1.4, False, "unknown", "K5", "", None),
+            change("preferred_deg", "deg", 8.0, 1.2, 13.1, "shifts", "changes", "K1", source, True),
+            change("gosi", "ratio", 0.79, 0.66, 0.9, "decrease", "decreases", "K2", source, True),
+            change("fano", "ratio", 0.74, 0.68, 0.83, "decrease", "decreases", "K3", source, True),
+            change("spontaneous", "ratio", 1.3, 0.7, 1.9, None, "no change", "K4", source, None),
+            change("peak_rate", "ratio", 1.13, 0.8, 1.4, None, "unknown", "K5", "", None),
         ],
         "margins": {"shift_deg": 5.0, "equal": [0.8, 1.25]},
         "replay": {"n": 64, "identical": True, "largest_count_difference": 0, "problems": []},
@@ -352,16 +352,15 @@ def apply_document(*, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def change(
-    quantity, unit, best, low, high, determined, reported, reported_id, source, agrees
-) -> dict[str, Any]:
+def change(quantity, unit, best, low, high, found, reported, reported_id, source, agrees) -> dict[str, Any]:
     return {
         "quantity": quantity,
         "unit": unit,
         "best": best,
         "low": low,
         "high": high,
-        "determined": determined,
+        "determined": found is not None,
+        "found": found,
         "reported": reported,
         "reported_id": reported_id,
         "source": source,

@@ -16,6 +16,7 @@ from ketune import report
 from ketune.report import _words as w
 from ketune.report._fit_figures import _thin
 from ketune.report._results import Application, Change, Fit, ParameterPart, Result
+from ketune.report._tables import reported_rows
 from ketune.report._verdict import verdict
 
 finite = st.floats(-1e9, 1e9, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-12)
@@ -92,6 +93,57 @@ def test_changes_in_words() -> None:
 def test_no_verdict_on_what_the_data_do_not_determine() -> None:
     assert change(agrees=True).agrees_with_report is True
     assert change(agrees=True, determined=False).agrees_with_report is None
+
+
+AGAINST = [
+    ({"reported": "decreases", "found": "decrease", "agrees": True}, "same direction as reported"),
+    ({"reported": "decreases", "found": "increase", "agrees": False}, "other direction than reported"),
+    (
+        {"reported": "decreases", "found": "no change", "agrees": False},
+        "the model shows no change, though one was reported",
+    ),
+    (
+        {"reported": "no change", "found": "decrease", "agrees": False},
+        "the model shows a change, though none was reported",
+    ),
+    (
+        {"unit": "deg", "reported": "changes", "found": "no change", "agrees": False},
+        "the model shows no shift, though one was reported",
+    ),
+    # A result may not say what was found.
+    ({"reported": "decreases", "agrees": False}, "not as reported"),
+    ({"reported": "decreases", "determined": False, "agrees": None}, "no verdict"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), AGAINST)
+def test_a_missing_change_is_not_called_another_direction(options: dict[str, Any], words: str) -> None:
+    assert w.against_report(change(**options)) == words
+
+
+def test_verdict_against_reports_tells_no_shift_from_the_other_direction() -> None:
+    applied = apply_document()
+    moved, selectivity, fano, spontaneous, _ = applied["changes"]
+    moved |= {"best": -0.03, "low": -0.9, "high": 0.5, "found": "no change", "agrees": False}
+    fano |= {"best": 2.2, "low": 1.6, "high": 3.4, "found": "increase", "agrees": False}
+    none = {**selectivity, "quantity": "osi_fit", "best": 0.95, "found": "no change", "agrees": False}
+    applied["changes"].append(none)
+    spontaneous |= {"determined": True, "found": "decrease", "agrees": False}
+    mark, text = sentences(fit_document(), applied)["Against reports"]
+    assert mark == "no"
+    assert text == (
+        "Same direction as reported: gOSI (K2); "
+        "the model shows no shift, though one was reported: preferred orientation (K1); "
+        "other direction than reported: Fano factor (K3); "
+        "the model shows a change, though none was reported: spontaneous rate (K4); "
+        "the model shows no change, though one was reported: OSI (fit) (K2). "
+        "Only directions were reported; no published size was retrieved."
+    )
+    rows, _ = reported_rows(Application.model_validate(applied))
+    told = {row.quantity: (row.agreement, row.mark) for row in rows}
+    assert told[w.quantity("preferred_deg")] == ("the model shows no shift, though one was reported", "no")
+    assert told[w.quantity("fano")] == ("other direction than reported", "no")
+    assert told[w.quantity("gosi")] == ("same direction as reported", "yes")
 
 
 def sentences(fit: dict[str, Any], applied: dict[str, Any] | None = None) -> dict[str, tuple[str, str]]:

@@ -314,7 +314,7 @@ def _reported_row(
 
 def _agreement(change: Change) -> tuple[str, str]:
     if change.agrees_with_report is not None:
-        return ("same direction", "yes") if change.agrees_with_report else ("another direction", "no")
+        return w.against_report(change), "yes" if change.agrees_with_report else "no"
     if change.reported == "unknown":
         return "no verdict: nothing reported", "open"
     if change.best is None:

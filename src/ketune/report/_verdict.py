@@ -197,12 +197,10 @@ def _reports(application: Application) -> Sentence:
     rows = [c for c in application.changes if c.reported_id and c.reported != "unknown"]
     if not rows:
         return Sentence(about, "This result has no change that a report could be compared with.")
-    groups = [
-        ("same direction as reported", [c for c in rows if c.agrees_with_report is True]),
-        ("other direction than reported", [c for c in rows if c.agrees_with_report is False]),
-        ("no verdict", [c for c in rows if c.agrees_with_report is None]),
-    ]
-    parts = [f"{name}: {w.listed(_labelled(c) for c in members)}" for name, members in groups if members]
+    groups: dict[str, list[Change]] = {}
+    for c in sorted(rows, key=lambda c: (True, False, None).index(c.agrees_with_report)):
+        groups.setdefault(w.against_report(c), []).append(c)
+    parts = [f"{name}: {w.listed(map(_labelled, members))}" for name, members in groups.items()]
     text = f"{'; '.join(parts)}. Only directions were reported; no published size was retrieved."
     against = any(c.agrees_with_report is False for c in rows)
     undecided = any(c.agrees_with_report is None for c in rows)

@@ -152,6 +152,22 @@ def change_in_words(change: Change) -> str:
     return f"{verb} to {number(change.best, 2 if change.best < 1 else 3)} of its value ({range_})"
 
 
+def against_report(change: Change) -> str:
+    """How a change in the model stands to the reported one: a missing change is not a change the other way."""
+    if change.agrees_with_report is None:
+        return "no verdict"
+    if change.agrees_with_report:
+        return "same direction as reported"
+    if change.found is None:
+        return "not as reported"
+    if change.found == "no change":
+        what = "shift" if change.unit == "deg" else "change"
+        return f"the model shows no {what}, though one was reported"
+    if "no change" in change.reported.lower() or "unchanged" in change.reported.lower():
+        return "the model shows a change, though none was reported"
+    return "other direction than reported"
+
+
 def kept_span(parameter: ParameterPart, kept: Iterable[Number]) -> str:
     """Range of a parameter over the kept sets, on the circle for an orientation."""
     values = [value for value in kept if value is not None]
