@@ -235,13 +235,16 @@ def test_arrivals_are_summed_by_place_and_never_overflow(weights, dtype):
 def test_arrivals_from_slots_are_those_of_the_events():
     """The fit's form of events and the engine's, on the same events."""
     several = events(3, n_steps=20)
-    slots = lay_out(several, dtype=np.float64)
+    slots = lay_out(several, dict.fromkeys(several.port_names, 16))
+    weight = {port: np.zeros(compartment.shape) for port, compartment in slots.compartment.items()}
+    for index, port in enumerate(several.port_names):
+        weight[port].reshape(-1)[slots.event_at[port]] = several.weight[several.port == index]
     n = engine().twin.n_compartments
     dense = _arrivals(several, 0, 20, n, np.dtype(np.float64))
     for step in range(20):
         found = engine().twin.arrivals(
             {port: slots.compartment[port][step] for port in dense},
-            {port: slots.weight[port][step] for port in dense},
+            {port: weight[port][step] for port in dense},
         )
         for port, array in dense.items():
             np.testing.assert_allclose(found[port], array[step])

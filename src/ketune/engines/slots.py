@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,26 +20,21 @@ class Slots:
     ----------
     compartment
         Port name to ``int16 (n_steps, slots, lanes)``; :data:`NO_EVENT` where a slot is empty.
-    weight
-        Port name to ``float (n_steps, slots, lanes)``; zero where a slot is empty.
     event_at
-        Port name to the index of each event of that port in the arrays' flattened order: writes other weights into
-        the same layout.
+        Port name to the index of each event of that port in the flattened array, in the order of the events: what
+        else is known of an event goes to the same place in an array of the same shape.
     """
 
     compartment: dict[str, np.ndarray]
-    weight: dict[str, np.ndarray]
     event_at: dict[str, np.ndarray]
 
 
-def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int] | None = None) -> Slots:
-    """Events as slots.
+def lay_out(events: Events, n_slots: Mapping[str, int]) -> Slots:
+    """Events as slots, ``n_slots[port]`` of them: a compiled function is valid for one number of slots.
 
-    Each port gets ``n_slots[port]`` slots, or the first of 2, 4, 8, ... that its busiest step and lane needs: a
-    compiled function is valid for one number of slots, so few numbers should occur.
+    Raises ValueError where a step and lane holds more events of a port than that.
     """
     compartment: dict[str, np.ndarray] = {}
-    weight: dict[str, np.ndarray] = {}
     event_at: dict[str, np.ndarray] = {}
     for index, name in enumerate(events.port_names):
         of_port = np.flatnonzero(events.port == index)
@@ -50,15 +46,13 @@ def lay_out(events: Events, *, dtype: type = np.float32, n_slots: dict[str, int]
         run_start = np.maximum.accumulate(np.where(first_of_run, np.arange(len(order)), 0))
         slot = np.empty(len(order), np.int64)
         slot[order] = np.arange(len(order)) - run_start
-        needed = int(slot.max()) + 1 if len(slot) else 1
-        width = (n_slots or {}).get(name, max(2, 1 << (needed - 1).bit_length()))
+        needed = int(slot.max(initial=-1)) + 1
+        width = n_slots[name]
         if needed > width:
             raise ValueError(f"port '{name}' needs {needed} slots in a step, {width} were given")
         shape = (events.n_steps, width, events.n_lanes)
         flat = (step * width + slot) * events.n_lanes + lane
         compartment[name] = np.full(shape, NO_EVENT, np.int16)
         compartment[name].reshape(-1)[flat] = events.compartment[of_port]
-        weight[name] = np.zeros(shape, dtype)
-        weight[name].reshape(-1)[flat] = events.weight[of_port]
         event_at[name] = flat
-    return Slots(compartment, weight, event_at)
+    return Slots(compartment, event_at)

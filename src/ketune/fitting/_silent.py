@@ -69,7 +69,7 @@ class SilentTwin:
 
     def features(self, candidates: Candidates) -> Features:
         """Candidates in slots: what the soft weight of each depends on."""
-        layout = lay_out(candidates.events, n_slots=MAX_PER_STEP)
+        layout = lay_out(candidates.events, MAX_PER_STEP)
         features: Features = {}
         for index, port in enumerate(candidates.events.port_names):
             here = candidates.events.port == index
