@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ class Placement:
     mechanism
         The translated NMODL mechanism.
     compartments
-        ``int (k,)``, increasing.
+        ``int (k,)``, increasing; a compartment may occur several times for synapses that do not share their states
+        (see ``Mechanism.merging``).
     parameters
         Every parameter of the mechanism, ``float (k,)`` each, in the units of its NMODL file.
     """
@@ -54,7 +55,11 @@ class Cell:
     ports
         Port name to the labels of the synapses that its events reach.
     reversal_mV
-        Reversal potentials of the ions by NMODL name (``ena``, ``ek``).
+        Reversal potentials of the ions by NMODL name (``ena``, ``ek``). Where a mechanism uses an ion's concentration
+        the simulator computes its reversal potential instead, as NEURON does.
+    concentration_mM
+        Concentrations of the ions by NMODL name (``cai``, ``cao``): constant, or where a mechanism writes them the
+        initial ones. Left out: NEURON's defaults (:data:`ketune.ions.DEFAULT_CONCENTRATION_mM`).
     """
 
     name: str
@@ -64,6 +69,7 @@ class Cell:
     reversal_mV: dict[str, float]
     celsius: float
     v_init_mV: float
+    concentration_mM: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def by_label(self) -> dict[str, Placement]:

@@ -24,6 +24,10 @@ class Events:
         excitatory afferent drives AMPA and NMDA receptors together).
     weight
         ``float (n_events,)``: 1 for a plain event; between 0 and 1 where a fit keeps an event softly.
+    connection
+        ``int32 (n_events,)``: which of the connections on the compartment brings the event, or None. It matters only
+        to synapses whose connections have a history of their own (short-term plasticity) or do not share their states;
+        without it the events of one weight on one compartment are one connection.
     """
 
     n_lanes: int
@@ -35,9 +39,12 @@ class Events:
     compartment: np.ndarray
     port: np.ndarray
     weight: np.ndarray
+    connection: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        sizes = {a.shape for a in (self.step, self.lane, self.compartment, self.port, self.weight)}
+        columns = (self.step, self.lane, self.compartment, self.port, self.weight)
+        sizes = {a.shape for a in columns}
+        sizes |= set() if self.connection is None else {self.connection.shape}
         if len(sizes) != 1:
             raise ValueError(f"event arrays differ in shape: {sizes}")
         if self.step.size and not 0 <= self.step.min() <= self.step.max() < self.n_steps:
@@ -56,6 +63,7 @@ class Events:
         compartment: np.ndarray,
         port: np.ndarray,
         weight: np.ndarray | None = None,
+        connection: np.ndarray | None = None,
     ) -> "Events":
         """Events from unsorted arrays; a missing ``weight`` means 1 for every event."""
         order = np.lexsort((port, lane, step))
@@ -70,6 +78,7 @@ class Events:
             compartment=np.asarray(compartment, np.int32)[order],
             port=np.asarray(port, np.int8)[order],
             weight=weights[order],
+            connection=None if connection is None else np.asarray(connection, np.int32)[order],
         )
 
     def split(self, lanes: int) -> "list[Events]":
@@ -88,6 +97,7 @@ class Events:
                 compartment=self.compartment[own],
                 port=self.port[own],
                 weight=self.weight[own],
+                connection=None if self.connection is None else self.connection[own],
             )
             for i, own in enumerate(order[bounds[i] : bounds[i + 1]] for i in range(n_parts))
         ]
@@ -120,6 +130,7 @@ class Events:
             compartment=np.concatenate([p.compartment for p in parts]),
             port=np.concatenate([p.port for p in parts]),
             weight=np.concatenate([p.weight for p in parts]),
+            connection=_stacked([p.connection for p in parts]),
         )
 
     def select(self, lanes: np.ndarray | list[int]) -> "Events":
@@ -137,4 +148,14 @@ class Events:
             compartment=self.compartment[kept],
             port=self.port[kept],
             weight=self.weight[kept],
+            connection=None if self.connection is None else self.connection[kept],
         )
+
+
+def _stacked(parts: "Sequence[np.ndarray | None]") -> np.ndarray | None:
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    if len(known) < len(parts):
+        raise ValueError("events to be stacked either all name their connections or none does")
+    return np.concatenate(known)

@@ -325,7 +325,7 @@ def test_parameters_ions_and_currents(translate: Translate) -> None:
         "tau": mechanisms.Parameter("tau", 5.0, "ms", 1e-3, 100.0),
         "shared": mechanisms.Parameter("shared", 0.0, is_range=False),
     }
-    assert m.ions == (mechanisms.Ion("na", ("ena",), ("ina",)), mechanisms.Ion("ca", ("cai",), ()))
+    assert m.ions == (mechanisms.Ion("na", ("ena",), ("ina",), 1.0), mechanisms.Ion("ca", ("cai",), (), 2.0))
     assert m.currents == ("ina", "i", "j")
     assert "SOLVE METHOD cnexp" in m.constructs
     assert "NET_RECEIVE" in m.constructs

@@ -15,12 +15,23 @@ from jaxtyping import Array, Float, Int
 
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides, Placement
+from ketune.engines.connections import plastic_labels
+from ketune.engines.receiver import Receiver
 from ketune.engines.tree import TreeSolver
+from ketune.errors import InputError
+from ketune.ions import IonUse, in_neurons_order, ion_uses, nernst
 
 Derivative = Literal["analytic", "forward_difference"]
 Parameters = dict[str, dict[str, Array]]
 States = dict[str, dict[str, Array]]
 Arrivals = dict[str, Float[Array, "compartments lanes"]]
+"""By port the summed weight of its events; by label of a synapse that does not share its states, the number of events
+of each of its connections, ``(rows, slots, lanes)``."""
+
+IONS = "ions"
+"""Where the states hold the ion variables that change, ``(compartments, lanes)`` each."""
+CLOCK = "clock"
+"""Where the states hold the time, where a mechanism reads it."""
 
 # 1 mA/cm2 on 1 um2 is 0.01 nA, 1 uF/cm2 on 1 um2 is 1e-5 nF, and NEURON linearises over 0.001 mV.
 _NA_PER_MA_CM2_UM2 = 0.01
@@ -48,7 +59,8 @@ class _Rows:
 
     @classmethod
     def of(cls, compartments: np.ndarray, n: int) -> _Rows:
-        if len(compartments) <= _COMPUTE_EVERYWHERE_FROM * n:
+        repeated = len(np.unique(compartments)) < len(compartments)
+        if repeated or len(compartments) <= _COMPUTE_EVERYWHERE_FROM * n:
             return cls(n, compartments, np.arange(len(compartments)), np.ones(len(compartments), bool))
         source, present = np.zeros(n, int), np.zeros(n, bool)
         source[compartments] = np.arange(len(compartments))
@@ -66,9 +78,17 @@ class _Rows:
         """``x`` at these rows of an array of ``n`` rows, zero elsewhere."""
         if self.index is None:
             return x
+        if len(np.unique(self.index)) < len(self.index):
+            return jnp.zeros((self.n, x.shape[1]), x.dtype).at[self.index].add(x)
         source = np.full(self.n, len(self.index))
         source[self.index] = np.arange(len(self.index))
         return jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])[source]
+
+    def put(self, x: Array, new: Array) -> Array:
+        """``x``, an array of ``n`` rows, with its values at these rows replaced."""
+        if self.index is None:
+            return jnp.where(self.present[:, None], new, x)
+        return x.at[self.index].set(new)
 
 
 class Twin:
@@ -98,7 +118,25 @@ class Twin:
     ) -> None:
         if derivative == "forward_difference" and jnp.dtype(dtype) != jnp.float64:
             raise ValueError("a forward difference over 0.001 mV needs float64")
+        for placement in cell.placements:
+            if placement.mechanism.problems:
+                raise InputError(
+                    f"cell '{cell.name}': {placement.label} can only be simulated by NEURON, without gradients: "
+                    f"{placement.mechanism.path.name} has {placement.mechanism.problems[0].construct}"
+                )
         self.cell, self.dt_ms, self.dtype, self.derivative = cell, dt_ms, jnp.dtype(dtype), derivative
+        self.placements = in_neurons_order(cell.placements)
+        self.ions = ion_uses(cell)
+        self._varying = frozenset().union(*(use.varying for use in self.ions))
+        self.receivers = {
+            p.label: Receiver(p.mechanism) for p in cell.placements if p.mechanism.merging == "separate"
+        }
+        plastic = set(plastic_labels(cell))
+        self.ports = {
+            name: tuple(x for x in labels if x not in plastic and x not in self.receivers)
+            for name, labels in cell.ports.items()
+        } | {label: (label,) for label in plastic}
+        self.has_clock = bool(self.receivers) or any("t" in p.mechanism.inputs for p in cell.placements)
         table = cell.table
         self.n_compartments = table.n
         self.n_nodes = len(table.node_parent)
@@ -114,7 +152,7 @@ class Twin:
     def _scale_to_nA(self, placement: Placement) -> np.ndarray:
         """What turns a placement's current into nA on the rows it is computed on: density currents are per area."""
         rows = self._rows[placement.label]
-        if placement.mechanism.kind == "point":
+        if placement.mechanism.kind != "density":
             return rows.present.astype(float)
         return (
             rows.present * _NA_PER_MA_CM2_UM2 * self.cell.table.area_um2[placement.compartments][rows.source]
@@ -151,20 +189,122 @@ class Twin:
                     array = array if array.ndim == 2 else jnp.broadcast_to(array, (k,))[:, None]
                     p[name] = jnp.broadcast_to(array, (k, array.shape[1]))[source]
             p |= {k: jnp.asarray(x, self.dtype) for k, x in self.cell.environment(self.dt_ms).items()}
+            p |= self._constant_inputs(placement)
             result[placement.label] = p | dict(placement.mechanism.derived(p))
         return result
+
+    def _constant_inputs(self, placement: Placement) -> dict[str, Array]:
+        """Geometry and constant ion variables that a mechanism reads, one value for each of its rows."""
+        table, inputs = self.cell.table, placement.mechanism.inputs
+        known = {"diam": table.diam_um, "area": table.area_um2}
+        for use in self.ions:
+            known |= {name: x for name, x in use.start.items() if name not in self._varying}
+        at = placement.compartments[self._rows[placement.label].source]
+        return {
+            name: jnp.asarray(known[name][at], self.dtype)[:, None]
+            for name in inputs
+            if name in known
+            and (name in ("diam", "area") or np.ptp(known[name]) > 0 or name not in self._global)
+        }
+
+    @property
+    def _global(self) -> dict[str, float]:
+        """Ion variables with one value for the cell, which :meth:`Cell.environment` gives already."""
+        same = self.cell.reversal_mV
+        return {
+            use.ion.reversal: same[use.ion.reversal]
+            for use in self.ions
+            if use.ion.reversal in same and not use.nernst_at.any()
+        }
 
     def initial(self, parameters: Parameters, n_lanes: int) -> tuple[Float[Array, "nodes lanes"], States]:
         """Voltage and states at ``v_init_mV``, each mechanism at its own INITIAL."""
         v = jnp.full((self.n_nodes, n_lanes), self.cell.v_init_mV, self.dtype)
         states: States = {}
-        for placement in self.cell.placements:
-            shape = (self._rows[placement.label].size, n_lanes)
-            s = placement.mechanism.init(self._rows[placement.label].take(v), parameters[placement.label])
-            states[placement.label] = {
-                k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in s.items()
-            }
+        if self._varying:
+            states[IONS] = self._initial_ions(n_lanes)
+        if self.has_clock:
+            states[CLOCK] = {"t": jnp.zeros((), self.dtype)}
+        for placement in self.placements:
+            label, mechanism = placement.label, placement.mechanism
+            shape = (self._rows[label].size, n_lanes)
+            p = self._now(placement, parameters[label], states, 0.0)
+            found = dict(mechanism.init(self._rows[label].take(v), p))
+            self._set_ions(placement, states, found, at_start=True)
+            states[label] = {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in found.items()}
+            if label in self.receivers:
+                sends = mechanism.init_sends(self._rows[label].take(v), p) if mechanism.init_sends else {}
+                states[_queue(label)] = self.receivers[label].queue(sends, shape, self.dtype)
         return v, states
+
+    def _initial_ions(self, n_lanes: int) -> dict[str, Array]:
+        known: dict[str, np.ndarray] = {}
+        for use in self.ions:
+            known |= use.start | {use.ion.current: np.zeros(self.n_compartments)}
+        shape = (self.n_compartments, n_lanes)
+        return {
+            name: jnp.broadcast_to(jnp.asarray(known[name][:, None], self.dtype), shape)
+            for name in sorted(self._varying)
+        }
+
+    def connect(self, states: States, parameters: Parameters, weights: dict[str, np.ndarray]) -> States:
+        """Initial states with the connections of synapses that do not share their states.
+
+        Parameters
+        ----------
+        weights
+            By label ``(rows, slots, lanes)``; NaN where there is no connection.
+        """
+        states = dict(states)
+        for placement in self.placements:
+            label = placement.label
+            if label not in self.receivers:
+                continue
+            shape = states[_queue(label)]["time"].shape[1:]
+            weight = weights.get(label, np.full((shape[0], 1, shape[1]), np.nan))
+            p = self._now(placement, parameters[label], states, 0.0)
+            v = jnp.full(shape, self.cell.v_init_mV, self.dtype)
+            states[_connections(label)] = self.receivers[label].connections(
+                v, states[label], p, jnp.asarray(np.nan_to_num(weight), self.dtype)
+            )
+        return states
+
+    def _now(self, placement: Placement, p: dict[str, Array], states: States, t: Any) -> dict[str, Array]:
+        """Parameters with the inputs that change during a run, as they are now."""
+        inputs = placement.mechanism.inputs
+        changing = [name for name in inputs if name in self._varying]
+        rows = self._rows[placement.label]
+        now = {name: rows.take(states[IONS][name]) for name in changing}
+        return p | now | ({"t": jnp.asarray(t, self.dtype)} if "t" in inputs or self.receivers else {})
+
+    def _set_ions(
+        self, placement: Placement, states: States, values: dict[str, Any], *, at_start: bool = False
+    ) -> None:
+        """Move the ion variables that a mechanism wrote from its values to the ions' states."""
+        written = [name for name in placement.mechanism.ion_writes if name in values]
+        if not written:
+            return
+        rows = self._rows[placement.label]
+        ions = dict(states[IONS])
+        for name in written:
+            new = jnp.asarray(values.pop(name), self.dtype)
+            shape = (rows.size, ions[name].shape[1])
+            ions[name] = rows.put(ions[name], jnp.broadcast_to(new, shape))
+        if at_start:  # NEURON corrects the reversal potential as soon as INITIAL has set a concentration
+            present = np.zeros(self.n_compartments, bool)
+            present[placement.compartments] = True
+            for use in self.ions:
+                if set(use.ion.concentrations) & set(written):
+                    ions = self._nernst(use, ions, use.nernst_at & present)
+        states[IONS] = ions
+
+    def _nernst(self, use: IonUse, ions: dict[str, Array], where: np.ndarray) -> dict[str, Array]:
+        if not where.any() or use.ion.reversal not in ions:
+            return ions
+        inside, outside = (ions[x] for x in use.ion.concentrations)
+        valence = use.ion.valence or 0.0
+        computed = nernst(inside, outside, valence, self.cell.celsius, jnp.log)
+        return ions | {use.ion.reversal: jnp.where(where[:, None], computed, ions[use.ion.reversal])}
 
     def arrivals(
         self,
@@ -185,7 +325,7 @@ class Twin:
         A compartment without the synapse may receive too: where the synapse is computed there, its current is masked.
         """
         states = dict(states)
-        for port, labels in self.cell.ports.items():
+        for port, labels in self.ports.items():
             if port not in arrived:
                 continue
             for label in labels:
@@ -197,29 +337,109 @@ class Twin:
                 }
         return states
 
+    def _receive(self, v: Array, states: States, parameters: Parameters, arrived: Arrivals) -> States:
+        """States after the events of this step, and due self-events, at synapses that do not share their states."""
+        if not self.receivers:
+            return states
+        states = dict(states)
+        t = states[CLOCK]["t"]
+        for label, receiver in self.receivers.items():
+            placement = self.cell.placement(label)
+            p = self._now(placement, parameters[label], states, t)
+            rows = self._rows[label]
+            states[label], states[_connections(label)], states[_queue(label)] = receiver.deliver(
+                rows.take(v),
+                states[label],
+                states[_connections(label)],
+                states[_queue(label)],
+                p,
+                arrived.get(label),
+                t,
+                self.dt_ms,
+            )
+        return states
+
     def membrane_current(
         self, v: Float[Array, "nodes lanes"], states: States, parameters: Parameters
-    ) -> tuple[Float[Array, "n lanes"], Float[Array, "n lanes"]]:
-        """Total ionic current of each compartment (nA, outward positive) and its slope (uS)."""
+    ) -> tuple[Float[Array, "n lanes"], Float[Array, "n lanes"], States]:
+        """Total ionic current of each compartment (nA, outward positive), its slope (uS), and the states after it.
+
+        The states change only where BREAKPOINT keeps a value, and where a mechanism reads an ion's total current.
+        """
         current = jnp.zeros((self.n_compartments, v.shape[1]), self.dtype)
         slope = jnp.zeros_like(current)
-        for placement in self.cell.placements:
-            label = placement.label
-            i, g = self._linearised(placement, self._rows[label].take(v), states[label], parameters[label])
-            current = current + self._rows[label].spread(i * self.to_nA[label])
-            slope = slope + self._rows[label].spread(g * self.to_nA[label])
-        return current, slope
+        states = dict(states)
+        if self._varying:
+            ions = dict(states[IONS])
+            for use in self.ions:
+                ions = self._nernst(use, ions, use.advance_at)
+                if use.ion.current in ions:
+                    ions[use.ion.current] = jnp.zeros_like(ions[use.ion.current])
+            states[IONS] = ions
+        t = states[CLOCK]["t"] + 0.5 * self.dt_ms if self.has_clock else 0.0
+        for placement in self.placements:
+            label, rows = placement.label, self._rows[placement.label]
+            if not placement.mechanism.currents:
+                continue
+            p = self._now(placement, parameters[label], states, t)
+            here = rows.take(v)
+            i, g = self._linearised(placement, here, states, p)
+            current = current + rows.spread(i * self.to_nA[label])
+            slope = slope + rows.spread(g * self.to_nA[label])
+            self._sum_ion_currents(placement, here, states, p)
+        return current, slope, states
+
+    def _sum_ion_currents(self, placement: Placement, v: Array, states: States, p: dict[str, Array]) -> None:
+        """Add a mechanism's currents to the totals that others read, in mA/cm2."""
+        mechanism = placement.mechanism
+        wanted = [
+            ion.current
+            for ion in mechanism.ions
+            if ion.current in self._varying and ion.current in mechanism.currents
+        ]
+        if not wanted:
+            return
+        rows = self._rows[placement.label]
+        by_name = mechanism.currents_by_name(v, states[placement.label], p)
+        scale = rows.present.astype(float)[:, None]
+        if mechanism.kind == "point":
+            scale = scale * 100.0 / self.cell.table.area_um2[placement.compartments][rows.source][:, None]
+        ions = dict(states[IONS])
+        for name in wanted:
+            i = jnp.broadcast_to(by_name[name], v.shape) * jnp.asarray(scale, self.dtype)
+            ions[name] = ions[name] + rows.spread(i)
+        states[IONS] = ions
 
     def _linearised(
-        self, placement: Placement, v: Array, s: dict[str, Array], p: dict[str, Array]
+        self, placement: Placement, v: Array, states: States, p: dict[str, Array]
     ) -> tuple[Array, Array]:
-        def total(voltage):
-            return jnp.broadcast_to(placement.mechanism.current(voltage, s, p), voltage.shape)
+        """Current and slope; what BREAKPOINT keeps is kept in ``states``."""
+        mechanism, label = placement.mechanism, placement.label
 
-        if self.derivative == "forward_difference":
+        def total(voltage: Array) -> Array:
+            return jnp.broadcast_to(mechanism.current(voltage, states[label], p), voltage.shape)
+
+        def remember(voltage: Array) -> None:
+            if mechanism.remember is None:
+                return
+            kept = dict(mechanism.remember(voltage, states[label], p))
+            self._set_ions(placement, states, kept)
+            states[label] = states[label] | {k: jnp.broadcast_to(x, v.shape) for k, x in kept.items()}
+
+        if mechanism.conductance is not None:  # NEURON then computes BREAKPOINT once
             at_v = total(v)
-            return at_v, (total(v + _NEURON_DV_mV) - at_v) / _NEURON_DV_mV
-        return jax.jvp(total, (v,), (jnp.ones_like(v),))
+            slope = jnp.broadcast_to(mechanism.conductance(v, states[label], p), v.shape)
+        elif self.derivative == "forward_difference":
+            # NEURON computes BREAKPOINT at the higher voltage first
+            above = total(v + _NEURON_DV_mV)
+            remember(v + _NEURON_DV_mV)
+            p = self._now(placement, p, states, p.get("t", 0.0)) if mechanism.remember else p
+            at_v = total(v)
+            slope = (above - at_v) / _NEURON_DV_mV
+        else:
+            at_v, slope = jax.jvp(total, (v,), (jnp.ones_like(v),))
+        remember(v)
+        return at_v, slope
 
     def step(
         self,
@@ -239,17 +459,30 @@ class Twin:
             Current into the soma; it depolarises where positive.
         """
         states = self.deliver(states, parameters, arrived)
-        current, slope = self.membrane_current(v, states, parameters)
+        states = self._receive(v, states, parameters, arrived)
+        current, slope, states = self.membrane_current(v, states, parameters)
         if injected_nA is not None:
             current = current.at[0].add(-injected_nA)
         extra = ((0, self.n_nodes - self.n_compartments), (0, 0))
         diagonal = self.fixed_diagonal + jnp.pad(slope, extra)
         v = v + self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
-        advanced: States = {}
-        for placement in self.cell.placements:
-            label = placement.label
-            new = placement.mechanism.advance(self._rows[label].take(v), states[label], parameters[label])
-            advanced[label] = {
+        if self.has_clock:
+            states[CLOCK] = {"t": states[CLOCK]["t"] + 0.5 * self.dt_ms + 0.5 * self.dt_ms}
+        t = states[CLOCK]["t"] if self.has_clock else 0.0
+        for placement in self.placements:
+            label, rows = placement.label, self._rows[placement.label]
+            p = self._now(placement, parameters[label], states, t)
+            new = dict(placement.mechanism.advance(rows.take(v), states[label], p))
+            self._set_ions(placement, states, new)
+            states[label] = {
                 name: jnp.broadcast_to(new.get(name, old), old.shape) for name, old in states[label].items()
             }
-        return v, advanced
+        return v, states
+
+
+def _queue(label: str) -> str:
+    return f"{label} self-events"
+
+
+def _connections(label: str) -> str:
+    return f"{label} connections"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Iterable
 
 from ketune.mechanisms._flow import Flattener, prune, written
 from ketune.mechanisms._linear import names_in
-from ketune.mechanisms._syntax import Assign, Bin, Body, Call, Expr, If, Neg, Not, Num, Var
+from ketune.mechanisms._syntax import Assign, Bin, Body, Call, Expr, If, Neg, Newton, Not, Num, Var
 
 _PRECEDENCE = {
     "||": 0,
@@ -26,7 +27,20 @@ _UNARY, _POWER, _ATOM = 4, 5, 6
 _COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!="))
 _BOOLEAN = {"&&": "logical_and", "||": "logical_or"}
 _RENAMED_CALLS = {"abs": "fabs", "pow": "power"}
-FUNCTIONS = ("derived", "init", "currents_by_name", "advance", "event_jump")
+STEADY_STEP_ms = 1e9
+"""The step by which NEURON's `STEADYSTATE sparse` reaches the steady state."""
+FUNCTIONS = (
+    "derived",
+    "init",
+    "currents_by_name",
+    "conductance",
+    "remember",
+    "advance",
+    "event_jump",
+    "event_weight",
+    "init_connection",
+    "net_receive",
+)
 
 
 class Emitter:
@@ -34,7 +48,7 @@ class Emitter:
 
     def __init__(self, flattener: Flattener, taken: set[str]) -> None:
         self.flattener = flattener
-        self.taken = taken | set(FUNCTIONS) | {"s", "p"}
+        self.taken = taken | set(FUNCTIONS) | {"s", "p", "c"}
         self._branches = 0
         self._aliases: dict[str, str] = {}
 
@@ -44,7 +58,7 @@ class Emitter:
 
     def function(self, name: str) -> list[str]:
         """The lines of one FUNCTION."""
-        flat = self.flattener.function(name)
+        flat = self.flattener.functions[name]
         arguments = ", ".join(self.name(argument) for argument in (*flat.arguments, *flat.reads))
         result = f"{name}_value"
         lines = self.body(flat.body, {name}, {*flat.arguments, *flat.reads}, aliases={name: result})
@@ -70,11 +84,47 @@ class Emitter:
                 lines.append(
                     f"{indent}{self._variable(statement.target)} = {self.expression(statement.value)}"
                 )
+            elif isinstance(statement, Newton):
+                lines += self._newton(statement, indent)
             else:
                 assert isinstance(statement, If)
                 _, live = prune(body[index + 1 :], wanted, self.flattener)
                 lines += self._if(statement, written((statement,)) & live, indent)
         return lines
+
+    def _newton(self, step: Newton, indent: str) -> list[str]:
+        """A function for the equations, and the call that solves them."""
+        self._branches += 1
+        body, needed = prune(step.body, set(step.results), self.flattener)
+        known = written(body)
+        given = sorted(needed - set(step.states) - (known - self.flattener.known))
+        unset = sorted(needed - set(step.states) - set(given))
+        label = f"{'rates' if step.jacobian is None else 'reactions'}_{self._branches}"
+        name = self._variable
+        arguments = ", ".join(map(name, (*step.states, *given)))
+        lines = [f"\n{indent}def {label}({arguments}):"]
+        lines += [f"{indent}    {name(x)} = 0.0" for x in unset]
+        lines += self._lines(body, set(step.results), indent + "    ")
+        rates = _tuple(map(name, step.rates))
+        states, values = _tuple(map(name, step.states)), _tuple(map(name, given))
+        targets = ", ".join(map(name, step.states)) + ("," if len(step.states) == 1 else "")
+        size = self.expression(step.step)
+        if step.jacobian is None:
+            lines.append(f"{indent}    return {rates}\n")
+            method = "runge_kutta" if step.explicit else "backward_euler"
+            return [*lines, f"{indent}{targets} = {method}({label}, {states}, {values}, {size})"]
+        jacobian = ", ".join(f"({i}, {j}): {name(entry)}" for (i, j), entry in step.jacobian)
+        volumes = _tuple(name(x) if x else "None" for x in step.volumes)
+        totals = ", ".join(f"{row}: {name(total)}" for row, (total, _) in step.conserved)
+        lines.append(f"{indent}    jacobian = {{{jacobian}}}")
+        lines.append(f"{indent}    return {rates}, jacobian, {volumes}, {{{totals}}}\n")
+        conserved = ", ".join(f"{row}: {coefficients}" for row, (_, coefficients) in step.conserved)
+        options = f"linear={step.linear}, conserved={{{conserved}}}"
+        if isinstance(step.step, Num) and step.step.value == STEADY_STEP_ms:
+            call = f"kinetic_steady_state({label}, {states}, {values}, {options})"
+        else:
+            call = f"kinetic_step({label}, {states}, {values}, {size}, {options})"
+        return [*lines, f"{indent}{targets} = {call}"]
 
     def _if(self, statement: If, outputs: set[str], indent: str) -> list[str]:
         """Both branches are evaluated, then chosen between: the code has to work on arrays."""
@@ -154,9 +204,14 @@ class Emitter:
     def _call(self, expr: Call) -> str:
         arguments = [self.expression(arg) for arg in expr.args]
         if expr.name in self.flattener.source.functions:
-            reads = self.flattener.function(expr.name).reads
+            reads = self.flattener.functions[expr.name].reads
             return f"{self.name(expr.name)}({', '.join([*arguments, *map(self._variable, reads)])})"
         return f"{_RENAMED_CALLS.get(expr.name, expr.name)}({', '.join(arguments)})"
+
+
+def _tuple(items: Iterable[str]) -> str:
+    items = list(items)
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
 def _number(number: Num) -> str:

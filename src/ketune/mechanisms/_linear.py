@@ -88,3 +88,16 @@ def div(a: Expr, b: Expr) -> Expr:
     if b == ONE:
         return a
     return neg(div(a.arg, b)) if isinstance(a, Neg) else Bin("/", a, b)
+
+
+def beyond_polynomial(expr: Expr, name: str) -> bool:
+    """True where a variable stands in a denominator or inside a function, so that NEURON gives up on `cnexp`."""
+    if isinstance(expr, Neg | Not):
+        return beyond_polynomial(expr.arg, name)
+    if isinstance(expr, Call):
+        return name in names_in(expr)
+    if isinstance(expr, Bin):
+        if expr.op == "/" and name in names_in(expr.right):
+            return True
+        return beyond_polynomial(expr.left, name) or beyond_polynomial(expr.right, name)
+    return False

@@ -4,61 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ketune.errors import InputError
 from ketune.mechanisms import _syntax as s
+from ketune.mechanisms._flow import BUILTINS, RANDOM_CALLS, SPECIAL_CALLS
 from ketune.mechanisms._quiet import captured_output, import_neuron
+from ketune.mechanisms._statements import (
+    IGNORED,
+    UNSUPPORTED,
+    Children,
+    StatementReader,
+    body,
+    split,
+    text,
+)
+from ketune.mechanisms._units import unit_constant
 
-# nodes that are refused wherever they occur: AST type -> (keyword to find its line, why)
-_FOREIGN = "it is foreign code, which has no derivative"
-_UNSUPPORTED = {
-    "Verbatim": ("VERBATIM", _FOREIGN),
-    "PointerVar": ("POINTER", "values behind pointers cannot be followed"),
-    "BbcorePointerVar": ("BBCOREPOINTER", "values behind pointers cannot be followed"),
-    "KineticBlock": ("KINETIC", "kinetic schemes are not translated"),
-    "LinearBlock": ("LINEAR", "systems of linear equations are not translated"),
-    "NonLinearBlock": ("NONLINEAR", "systems of nonlinear equations are not translated"),
-    "DiscreteBlock": ("DISCRETE", "discrete updates are not translated"),
-    "TableStatement": ("TABLE", "tables interpolate; remove the TABLE line to have the function itself"),
-    "FunctionTableBlock": ("FUNCTION_TABLE", "tables filled from HOC are not translated"),
-    "ElectrodeCurVar": ("ELECTRODE_CURRENT", "electrode currents are not translated"),
-    "WhileStatement": ("WHILE", "loops are not translated"),
-    "FromStatement": ("FROM", "loops are not translated"),
-    "WatchStatement": ("WATCH", "threshold events are not translated"),
-    "ForNetcon": ("FOR_NETCONS", "loops over connections are not translated"),
-    "BeforeBlock": ("BEFORE", "blocks outside the simulation loop are not translated"),
-    "AfterBlock": ("AFTER", "blocks outside the simulation loop are not translated"),
-    "ConstructorBlock": ("CONSTRUCTOR", "blocks outside the simulation loop are not translated"),
-    "DestructorBlock": ("DESTRUCTOR", "blocks outside the simulation loop are not translated"),
-    "RandomVar": ("RANDOM", "random numbers in the dynamics are not translated"),
-    "IndexedName": ("array", "arrays are not translated"),
-    "Include": ("INCLUDE", "included files are not translated; paste the text"),
-    "Define": ("DEFINE", "DEFINE is not translated; write the number"),
-    "ConductanceHint": (
-        "CONDUCTANCE",
-        "NEURON then linearises with this value instead of the current's slope; remove the line",
-    ),
-    "LagStatement": ("LAG", "delayed values are not translated"),
-    "LonDiffuse": ("LONGITUDINAL_DIFFUSION", "diffusion is not translated"),
-    "ExternVar": ("EXTERNAL", "variables of other mechanisms are not translated"),
-    "MutexLock": ("MUTEXLOCK", "locks are not translated"),
+# what a NEURON block may hold that needs nothing done here, or is refused above
+_DECLARED = {
+    "name",
+    "ThreadSafe",
+    "OntologyStatement",
+    "Pointer",
+    "BbcorePointer",
+    "External",
+    "RandomVarList",
 }
-_IGNORED = {"Model", "LineComment", "BlockComment", "IndependentBlock", "UnitState"}
-
-# NEURON's values (CODATA 2018, as in its nrnunits.lib) of the constants that UNITS blocks name
-_UNIT_CONSTANTS = {
-    ("faraday", "coulomb"): float.fromhex("0x1.78e555060882cp+16"),
-    ("faraday", "coulombs"): float.fromhex("0x1.78e555060882cp+16"),
-    ("faraday", "kilocoulombs"): float.fromhex("0x1.78e555060882cp+16") / 1000.0,
-    ("k-mole", "joule/degC"): float.fromhex("0x1.0a1013e8990bep+3"),
-    ("k-mole", "joule/kelvin"): float.fromhex("0x1.0a1013e8990bep+3"),
-    ("k-mole", "joule/degK"): float.fromhex("0x1.0a1013e8990bep+3"),
-    ("pi", "1"): 3.14159265358979323846,
-}
-
-Children = list[Any]
+_NUMBERS = ("Double", "Integer", "Float")
 
 
 def parse(path: Path) -> s.Source:
@@ -68,73 +43,97 @@ def parse(path: Path) -> s.Source:
         InputError: the file cannot be read.
         TranslationError: a syntax error, or constructs that are not translated (all of them listed).
     """
+    source, problems = examine(path)
+    if problems:
+        raise s.TranslationError(path, problems)
+    return source
+
+
+def examine(path: Path) -> tuple[s.Source, list[s.Problem]]:
+    """What the file declares, and everything in it that is not translated.
+
+    Raises:
+        InputError: the file cannot be read.
+        TranslationError: a syntax error.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise InputError(f"{path}: cannot read this mechanism file ({error})") from None
+    try:
+        code = content.decode("utf-8")
+    except UnicodeDecodeError:  # comments in old files
+        code = content.decode("latin-1")
     import_neuron()
     from neuron import nmodl
 
     try:
         with captured_output():
             driver = nmodl.NmodlDriver()
-            tree = nmodl.to_json(driver.parse_string(text), True)
+            tree = nmodl.to_json(driver.parse_string(_ascii(code)), True)
     except RuntimeError as error:
-        raise s.TranslationError(path, [_syntax_problem(str(error), text)]) from None
-    return _Reader(path, text).source(json.loads(tree)["Program"])
+        raise s.TranslationError(path, [_syntax_problem(str(error), code)]) from None
+    reader = _Reader(path, code)
+    source = reader.source(json.loads(tree)["Program"])
+    return source, reader.problems
 
 
-def _syntax_problem(message: str, text: str) -> s.Problem:
+def _ascii(code: str) -> str:
+    """What the parser can read: outside ASCII are comments and titles, and NEURON skips what follows ENDCOMMENT."""
+    code = code.replace("\r\n", "\n").encode("ascii", "replace").decode("ascii")
+    return re.sub(r"(?m)^([ \t]*ENDCOMMENT)\b[^\n]*", r"\1", code)
+
+
+def _syntax_problem(message: str, code: str) -> s.Problem:
     """The parser's complaint as one line."""
     place = re.search(r"\[Location : (\d+)", message)
     line = int(place.group(1)) if place else None
-    reason = message.split("[Location")[0].replace("NMODL Parser Error :", "").strip()
-    lines = text.splitlines()
+    reason = " ".join(message.split("[Location")[0].replace("NMODL Parser Error :", "").split())
+    lines = code.splitlines()
     shown = f' in "{lines[line - 1].strip()}"' if line and line <= len(lines) else ""
     return s.Problem(line, "syntax", f"{reason.removeprefix('syntax error, ')}{shown}")
 
 
-class _Reader:
-    """Walks the parser's tree (as JSON: one-key dictionaries of node type to children) into a Source."""
+class _Reader(StatementReader):
+    """Walks the parser's tree into a Source."""
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, code: str) -> None:
+        super().__init__(code)
         self.path = path
-        self.text = text
-        self.constructs: list[str] = []
-
-    def line(self, pattern: str) -> int | None:
-        return s.find_line(self.text, pattern)
-
-    def error(self, construct: str, message: str, pattern: str | None = None) -> s.TranslationError:
-        line = self.line(pattern or rf"\b{re.escape(construct)}\b")
-        return s.TranslationError(self.path, [s.Problem(line, construct, message)])
-
-    def note(self, construct: str) -> None:
-        if construct not in self.constructs:
-            self.constructs.append(construct)
-
-    # the file
-
-    def source(self, program: Children) -> s.Source:
-        self._refuse_unsupported(program)
         self.name, self.kind = "", ""
         self.ions: list[s.Ion] = []
         self.nonspecific: list[str] = []
+        self.electrode: list[str] = []
         self.ranges: set[str] = set()
         self.globals: set[str] = set()
         self.parameters: dict[str, s.Parameter] = {}
         self.constants: dict[str, float] = {}
+        self.units: dict[str, str] = {}
+        self.arrays: dict[str, int] = {}
+        self.tables: dict[str, tuple[str, ...]] = {}
         self.states: list[str] = []
+        self.starts: dict[str, float] = {}
         self.assigned: list[str] = []
+
+    def source(self, program: Children) -> s.Source:
+        self._refuse_unsupported(program)
         bodies: dict[str, s.Body] = {"InitialBlock": (), "BreakpointBlock": ()}
-        derivatives: dict[str, s.Body] = {}
+        solved: dict[str, dict[str, s.Body]] = {"DerivativeBlock": {}, "KineticBlock": {}}
         routines: dict[str, dict[str, s.Routine]] = {"FunctionBlock": {}, "ProcedureBlock": {}}
         net_receive = None
-        for kind, children in map(_split, program):
-            if kind in _IGNORED:
+        shown = {"Block": "", "InitialBlock": "INITIAL", "BreakpointBlock": "BREAKPOINT"}
+        shown |= {"FunctionBlock": "FUNCTION", "ProcedureBlock": "PROCEDURE"}
+        shown |= {"DerivativeBlock": "DERIVATIVE", "KineticBlock": "KINETIC"}
+        for kind, children in map(split, program):
+            if kind in IGNORED or kind in UNSUPPORTED:
                 continue
+            if kind in shown:
+                self.note(shown[kind])
             if kind == "NeuronBlock":
-                self._neuron(_body(children))
+                self._neuron(body(children))
+            elif kind == "Define":
+                self.note("DEFINE")
+                self.defines[text(children[0])] = int(text(children[1]))
             elif kind == "UnitBlock":
                 self._units(children)
             elif kind == "ParamBlock":
@@ -143,271 +142,208 @@ class _Reader:
                 self._constants(children)
             elif kind in ("StateBlock", "AssignedBlock"):
                 self._declarations(kind, children)
-            elif (
-                kind == "LocalListStatement"
-            ):  # outside the blocks LOCAL makes one variable for the whole file
-                self.assigned += [_name(part) for part in children]
-                self.globals.update(_name(part) for part in children)
+            elif kind == "LocalListStatement":
+                # outside the blocks LOCAL makes one variable for the whole file
+                names = self._locals(children)
+                self.assigned += names
+                self.globals.update(names)
+            elif kind == "FunctionTableBlock":
+                self.note("FUNCTION_TABLE")
+                arguments = tuple(text(parts[0]) for k, parts in map(split, children) if k == "Argument")
+                self.tables[text(children[0])] = arguments
             elif kind in bodies:
-                self.note({"InitialBlock": "INITIAL", "BreakpointBlock": "BREAKPOINT"}[kind])
-                bodies[kind] += self._statements(children)
-            elif kind == "DerivativeBlock":
-                derivatives[_name(children[0])] = self._statements(children[1:])
+                bodies[kind] += self.statements(children)
+            elif kind in solved:
+                solved[kind][text(children[0])] = self.statements(children[1:])
             elif kind in routines:
-                self.note({"FunctionBlock": "FUNCTION", "ProcedureBlock": "PROCEDURE"}[kind])
-                routines[kind][_name(children[0])] = self._routine(children[1:])
+                routines[kind][text(children[0])] = self.routine(children[1:])
             elif kind == "NetReceiveBlock":
                 self.note("NET_RECEIVE")
-                net_receive = self._routine(children)
+                net_receive = self.routine(children)
             else:
-                raise s.TranslationError(self.path, [s.Problem(None, kind, "this block is not translated")])
+                self.refuse(kind, "this block is not translated")
+        self._refuse_unknown_calls({**routines["FunctionBlock"], **routines["ProcedureBlock"], **self.tables})
         if not self.name:
-            raise self.error("NEURON", "no SUFFIX or POINT_PROCESS: this is not a mechanism")
-        if not self.kind:
-            raise self.error("ARTIFICIAL_CELL", "artificial cells have no current and are not translated")
-        for parameter in self.parameters.values():
-            if parameter.name not in self.ranges:
-                self.parameters[parameter.name] = s.Parameter(
-                    parameter.name,
-                    parameter.value,
-                    parameter.unit,
-                    parameter.low,
-                    parameter.high,
-                    is_range=False,
-                )
+            self.refuse("NEURON", "no SUFFIX or POINT_PROCESS: this is not a mechanism")
         return s.Source(
             path=self.path,
             text=self.text,
             name=self.name,
-            kind=self.kind,
+            kind=self.kind or "density",
             ions=tuple(self.ions),
             nonspecific=tuple(self.nonspecific),
+            electrode=tuple(self.electrode),
+            conductances=tuple(self.conductances),
             ranges=frozenset(self.ranges),
             globals=frozenset(self.globals),
-            parameters=self.parameters,
+            parameters={
+                name: s.Parameter(name, p.value, p.unit, p.low, p.high, is_range=name in self.ranges)
+                for name, p in self.parameters.items()
+            },
             constants=self.constants,
             states=tuple(self.states),
+            starts=self.starts,
             assigned=tuple(self.assigned),
             initial=bodies["InitialBlock"],
             breakpoint=bodies["BreakpointBlock"],
-            derivatives=derivatives,
+            derivatives=solved["DerivativeBlock"],
+            kinetics=solved["KineticBlock"],
             procedures=routines["ProcedureBlock"],
             functions=routines["FunctionBlock"],
+            tables=self.tables,
+            tabled=self.tabled,
+            arrays=self.arrays,
+            defines=self.defines,
             net_receive=net_receive,
             constructs=tuple(self.constructs),
         )
 
+    def array_size(self, name: str, size: int) -> None:
+        self.note("array")
+        self.arrays[name] = size
+
     def _refuse_unsupported(self, program: Children) -> None:
-        found: dict[str, s.Problem] = {}
+        found: set[str] = set()
 
         def look(node: Any) -> None:
             if not isinstance(node, dict):
                 return
             for kind, children in node.items():
-                if kind in _UNSUPPORTED and kind not in found:
-                    keyword, why = _UNSUPPORTED[kind]
-                    pattern = r"\w\s*\[" if keyword == "array" else rf"\b{keyword}\b|\b{keyword.lower()}\b"
-                    found[kind] = s.Problem(self.line(pattern), keyword, why)
+                if kind in UNSUPPORTED:
+                    found.add(kind)
                 if isinstance(children, list):
                     for child in children:
                         look(child)
 
         for node in program:
             look(node)
-        if found:
-            raise s.TranslationError(self.path, list(found.values()))
+        for kind in sorted(found):
+            keyword, why = UNSUPPORTED[kind]
+            self.refuse(keyword, why, rf"\b{keyword}\b|\b{keyword.lower()}\b")
+
+    def _refuse_unknown_calls(self, own: Iterable[str]) -> None:
+        for name in sorted(self.called - {*own} - BUILTINS - SPECIAL_CALLS):
+            why = (
+                "random numbers in the dynamics are not translated"
+                if name in RANDOM_CALLS
+                else "this function is not known"
+            )
+            self.refuse(name, why, rf"\b{name}\s*\(")
 
     def _neuron(self, statements: Children) -> None:
-        for kind, children in map(_split, statements):
+        for kind, children in map(split, statements):
             if kind == "Suffix":
-                keyword, self.name = _name(children[0]), _name(children[1])
-                self.kind = {"SUFFIX": "density", "POINT_PROCESS": "point"}.get(keyword, "")
+                keyword, self.name = text(children[0]), text(children[1])
+                kinds = {"SUFFIX": "density", "POINT_PROCESS": "point", "ARTIFICIAL_CELL": "artificial"}
+                self.kind = kinds[keyword]
                 self.note(keyword)
             elif kind == "Useion":
                 self._ion(children)
             elif kind == "Nonspecific":
                 self.note("NONSPECIFIC_CURRENT")
-                self.nonspecific += [_name(c) for c in children]
+                self.nonspecific += [text(c) for c in children]
+            elif kind == "ElectrodeCurrent":
+                self.note("ELECTRODE_CURRENT")
+                self.electrode += [text(c) for c in children]
             elif kind == "Range":
-                self.ranges.update(_name(c) for c in children)
+                self.ranges.update(text(c) for c in children)
             elif kind == "Global":
-                self.globals.update(_name(c) for c in children)
-            elif kind not in ("ThreadSafe", "OntologyStatement"):
-                raise s.TranslationError(
-                    self.path, [s.Problem(self.line(r"\bNEURON\b"), kind, "not translated in a NEURON block")]
-                )
+                self.globals.update(text(c) for c in children)
+            elif kind not in _DECLARED:
+                self.refuse(kind, "not translated in a NEURON block", r"\bNEURON\b")
 
     def _ion(self, children: Children) -> None:
         self.note("USEION")
-        name = _name(children[0])
+        name = text(children[0])
         reads, writes = [], []
-        for kind, parts in map(_split, children[1:]):
+        valence = s.VALENCE.get(name)
+        for kind, parts in map(split, children[1:]):
             if kind == "ReadIonVar":
-                reads.append(_name(parts[0]))
+                reads.append(text(parts[0]))
             elif kind == "WriteIonVar":
-                writes.append(_name(parts[0]))
-        line = rf"\bUSEION\s+{name}\b"
-        if f"i{name}" in reads:
-            raise self.error(f"USEION {name} READ i{name}", "reading a total current is not translated", line)
-        for variable in writes:
-            if variable != f"i{name}":
-                raise self.error(f"USEION {name} WRITE {variable}", "only currents can be written", line)
-        self.ions.append(s.Ion(name, tuple(reads), tuple(writes)))
+                writes.append(text(parts[0]))
+            elif kind == "Valence":
+                self.note("VALENCE")
+                valence = float(text(parts[1]))
+        ion = s.Ion(name, tuple(reads), tuple(writes), valence)
+        known = {ion.current, ion.reversal, *ion.concentrations}
+        for variable in [*reads, *writes]:
+            if variable not in known:
+                shown = ", ".join(sorted(known))
+                self.refuse(
+                    f"USEION {name}", f"{variable} is no variable of {name}: it has {shown}", r"\bUSEION\b"
+                )
+        if any(w in ion.concentrations for w in writes):
+            self.note("USEION WRITE concentration")
+        self.ions.append(ion)
 
     def _units(self, children: Children) -> None:
-        for kind, parts in map(_split, children):
+        for kind, parts in map(split, children):
+            if kind == "UnitDef":
+                self.units[text(parts[0])] = text(parts[1])
             if kind != "FactorDef":
                 continue
             self.note("UNITS constant")
-            name = _name(parts[0])
-            key = tuple(_text(part) for part in parts[1:] if "Unit" in part)
-            numbers = [part for part in parts[1:] if _split(part)[0] in ("Double", "Integer")]
-            if numbers:
-                self.constants[name] = float(_text(numbers[0]))
-            elif key in _UNIT_CONSTANTS:
-                self.constants[name] = _UNIT_CONSTANTS[key]
-            else:
-                shown = " ".join(f"({unit})" for unit in key)
-                raise self.error(name, f"{shown} is not among the known constants; write it under CONSTANT")
+            name = text(parts[0])
+            given = [text(part) for part in parts[1:] if "Unit" in part]
+            numbers = [text(part) for part in parts[1:] if split(part)[0] in _NUMBERS]
+            if numbers and len(given) < 2:
+                self.constants[name] = float(numbers[0])
+                continue
+            source, target = given if len(given) == 2 else (given[0], "1")
+            value = unit_constant(source, target, self.units)
+            if value is None:
+                self.refuse(
+                    name,
+                    f"({source}) cannot be expressed in ({target}): unknown or different units",
+                    rf"\b{name}\s*=",
+                )
+            self.constants[name] = value or 0.0
 
     def _parameters(self, children: Children) -> None:
         self.note("PARAMETER")
-        for _, parts in map(_split, children):
-            name, value, unit = _name(parts[0]), 0.0, ""
+        for _, parts in map(split, children):
+            kind, inner = split(parts[0])
+            name, value, unit = text(parts[0]), 0.0, ""
+            if kind == "IndexedName":
+                name = text(inner[0])
+                self.array_size(name, self.whole_number(inner[1]))
             low: float | None = None
             high: float | None = None
             for part in parts[1:]:
-                kind, inner = _split(part)
-                if kind in ("Double", "Integer", "Float"):
-                    value = float(_text(part))
+                kind, inner = split(part)
+                if kind in _NUMBERS:
+                    shown = text(part)
+                    value = float(self.defines.get(shown, 0)) if shown in self.defines else float(shown)
                 elif kind == "Unit":
-                    unit = _text(part)
+                    unit = text(part)
                 elif kind == "Limits":
-                    low, high = float(_text(inner[0])), float(_text(inner[1]))
+                    low, high = float(text(inner[0])), float(text(inner[1]))
             self.parameters[name] = s.Parameter(name, value, unit, low, high)
 
     def _constants(self, children: Children) -> None:
         self.note("CONSTANT")
-        for _, statement in map(_split, children):
-            parts = _split(statement[0])[1]
-            self.constants[_name(parts[0])] = float(_text(parts[1]))
+        for _, statement in map(split, children):
+            parts = split(statement[0])[1]
+            self.constants[text(parts[0])] = float(text(parts[1]))
 
     def _declarations(self, kind: str, children: Children) -> None:
         names = self.states if kind == "StateBlock" else self.assigned
         self.note("STATE" if kind == "StateBlock" else "ASSIGNED")
-        for _, parts in map(_split, children):
-            name = _name(parts[0])
-            numbers = [part for part in parts[1:] if _split(part)[0] in ("Integer", "Double", "Float")]
-            if kind == "StateBlock" and len(numbers) % 2:  # FROM and TO come in pairs and only guide the user
-                raise self.error("START", "is not translated; set the state in INITIAL")
-            if kind == "AssignedBlock" and any(_split(p)[0] == "Integer" for p in parts[1:]):
-                raise self.error(f"{name}[]", "arrays are not translated", rf"\b{name}\s*\[")
+        code = s.blank_comments(self.text)
+        for _, parts in map(split, children):
+            name = text(parts[0])
             names.append(name)
-
-    # blocks
-
-    def _routine(self, children: Children) -> s.Routine:
-        arguments = tuple(_name(parts[0]) for kind, parts in map(_split, children) if kind == "Argument")
-        return s.Routine(arguments, self._statements(children))
-
-    def _statements(self, children: Children) -> s.Body:
-        """The statements of the StatementBlock among the children."""
-        statements: list[s.Statement] = []
-        for kind, parts in map(_split, _body(children)):
-            if kind in _IGNORED:
-                continue
-            if kind == "ProtectStatement":
-                kind, parts = "ExpressionStatement", [{"BinaryExpression": parts[0]["BinaryExpression"]}]
-            if kind == "LocalListStatement":
-                self.note("LOCAL")
-                statements.append(s.Local(tuple(_name(part) for part in parts)))
-            elif kind == "IfStatement":
-                self.note("IF")
-                statements.append(self._if(parts))
-            elif kind == "ExpressionStatement":
-                statements.append(self._simple(parts[0]))
-            else:
-                raise s.TranslationError(
-                    self.path, [s.Problem(None, kind, "this statement is not translated")]
-                )
-        return tuple(statements)
-
-    def _simple(self, node: dict[str, Any]) -> s.Statement:
-        kind, parts = _split(node)
-        if kind == "WrappedExpression":
-            return self._simple(parts[0])
-        if kind == "DiffEqExpression":
-            _, (left, _, right) = _split(parts[0])
-            state = _name(_split(left)[1][0])
-            return s.DiffEq(state, self._expression(right))
-        if kind == "SolveBlock":
-            names = [_name(part) for part in parts if "Name" in part]
-            method = names[1] if len(names) > 1 else ""
-            self.note(f"SOLVE METHOD {method}".strip())
-            return s.Solve(names[0], method)
-        if kind == "FunctionCall":
-            call = self._expression(node)
-            assert isinstance(call, s.Call)
-            return s.CallStatement(call)
-        if kind == "BinaryExpression" and _text(parts[1]) == "=":
-            left_kind, left = _split(parts[0])
-            if left_kind == "VarName" and "PrimeName" not in left[0]:
-                return s.Assign(_name(parts[0]), self._expression(parts[2]))
-        if kind == "InitialBlock":
-            raise self.error("INITIAL", "INITIAL inside NET_RECEIVE is not translated", r"NET_RECEIVE")
-        raise s.TranslationError(self.path, [s.Problem(None, kind, "this statement is not translated")])
-
-    def _if(self, parts: Children) -> s.If:
-        test, then = self._expression(parts[0]), self._statements(parts[1:2])
-        rest = parts[2:]
-        otherwise: s.Body = ()
-        if rest:
-            kind, inner = _split(rest[0])
-            chained = kind == "ElseIfStatement"
-            otherwise = (self._if([*inner, *rest[1:]]),) if chained else self._statements(inner)
-        return s.If(test, then, otherwise)
-
-    def _expression(self, node: dict[str, Any]) -> s.Expr:
-        kind, parts = _split(node)
-        if kind in ("WrappedExpression", "ParenExpression", "DoubleUnit"):
-            return self._expression(parts[0])
-        if kind in ("Double", "Integer", "Float"):
-            return s.Num(float(_text(node)), _text(node))
-        if kind == "VarName":
-            if len(parts) > 1:
-                raise self.error("@", "values at another time are not translated", "@")
-            return s.Var(_name(parts[0]))
-        if kind == "Name":
-            return s.Var(_name(node))
-        if kind == "UnaryExpression":
-            operand = self._expression(parts[1])
-            return s.Neg(operand) if _text(parts[0]) == "-" else s.Not(operand)
-        if kind == "BinaryExpression":
-            return s.Bin(_text(parts[1]), self._expression(parts[0]), self._expression(parts[2]))
-        if kind == "FunctionCall":
-            return s.Call(_name(parts[0]), tuple(self._expression(part) for part in parts[1:]))
-        raise s.TranslationError(self.path, [s.Problem(None, kind, "this expression is not translated")])
+            size = re.search(rf"\b{name}\s*\[\s*(\w+)\s*\]", _block(code, kind))
+            if size:  # the tree has sizes, ranges and starting values alike as bare numbers
+                self.array_size(name, int(self.defines.get(size.group(1), 0) or size.group(1)))
+            start = re.search(rf"\b{name}\b[^\n]*?\bSTART\s+([-+\d.eE]+)", _block(code, kind))
+            if start:
+                self.note("START")
+                self.starts[name] = float(start.group(1))
 
 
-def _split(node: dict[str, Any]) -> tuple[str, Children]:
-    ((kind, children),) = node.items()
-    return kind, children
-
-
-def _body(children: Children) -> Children:
-    """The contents of the StatementBlock among the children."""
-    for kind, parts in map(_split, children):
-        if kind == "StatementBlock":
-            return parts
-    return []
-
-
-def _text(node: dict[str, Any]) -> str:
-    """The text of a leaf: a name, a number, a unit, an operator."""
-    kind, children = _split(node)
-    while kind != "name":
-        kind, children = _split(children[0])
-    return str(children)
-
-
-_name = _text
+def _block(code: str, kind: str) -> str:
+    """The text of the STATE or ASSIGNED blocks."""
+    word = "STATE" if kind == "StateBlock" else "ASSIGNED"
+    return " ".join(re.findall(rf"\b{word}\s*\{{([^}}]*)\}}", code))

@@ -1,13 +1,15 @@
-"""What generated mechanism code calls: jax.numpy's functions, and the two guards that keep gradients finite."""
+"""What generated mechanism code calls: jax.numpy's functions, implicit steps, and what keeps gradients finite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from ketune.mechanisms._solve import backward_euler, kinetic_steady_state, kinetic_step, runge_kutta
 
 Value = Any  # an array or a Python number
 
@@ -74,11 +76,26 @@ def spread(x: Value, like: Value) -> Array:
     return jnp.broadcast_to(jnp.asarray(x, jnp.result_type(x, like)), shape)
 
 
+def table(x: Sequence[float], y: Sequence[float]) -> Callable[[Value], Array]:
+    """A FUNCTION_TABLE: linear between its points, constant outside."""
+
+    def interpolated(at: Value) -> Array:
+        at = jnp.asarray(at)
+        dtype = at.dtype if jnp.issubdtype(at.dtype, jnp.floating) else jnp.result_type(float)
+        return jnp.interp(at, jnp.asarray(x, dtype), jnp.asarray(y, dtype))
+
+    return interpolated
+
+
 # every name that generated code may use
 NAMESPACE: dict[str, Any] = {
     "exp": exp,
     "guarded": guarded,
     "spread": spread,
+    "backward_euler": backward_euler,
+    "runge_kutta": runge_kutta,
+    "kinetic_step": kinetic_step,
+    "kinetic_steady_state": kinetic_steady_state,
     "where": jnp.where,
     "logical_and": jnp.logical_and,
     "logical_or": jnp.logical_or,
@@ -101,4 +118,6 @@ NAMESPACE: dict[str, Any] = {
     "ceil": jnp.ceil,
     "fmin": jnp.minimum,
     "fmax": jnp.maximum,
+    "fmod": jnp.fmod,
+    "atan2": jnp.arctan2,
 }

@@ -33,11 +33,15 @@ def blank_comments(text: str) -> str:
     return re.sub(r"[:?][^\n]*", blank, text)
 
 
-def find_line(text: str, pattern: str) -> int | None:
-    """Line of the first match of a regular expression in the code (the parser's nodes carry no lines), or None."""
+def find_lines(text: str, pattern: str) -> list[int]:
+    """Lines of every match of a regular expression in the code (the parser's nodes carry no lines)."""
     code = blank_comments(text)
-    match = re.search(pattern, code)
-    return code.count("\n", 0, match.start()) + 1 if match else None
+    return sorted({code.count("\n", 0, match.start()) + 1 for match in re.finditer(pattern, code)})
+
+
+def find_line(text: str, pattern: str) -> int | None:
+    """Line of the first match of a regular expression in the code, or None."""
+    return next(iter(find_lines(text, pattern)), None)
 
 
 class TranslationError(InputError):
@@ -103,7 +107,15 @@ class Call:
     args: tuple[Expr, ...]
 
 
-Expr = Num | Var | Neg | Not | Bin | Call
+@dataclass(frozen=True)
+class Index:
+    """An element of an array; only before :mod:`._arrays` has given every element a name of its own."""
+
+    name: str
+    index: Expr
+
+
+Expr = Num | Var | Neg | Not | Bin | Call | Index
 
 # Statements ----------------------------------------------------------------------------------------------------------
 
@@ -112,6 +124,7 @@ Expr = Num | Var | Neg | Not | Bin | Call
 class Assign:
     target: str
     value: Expr
+    index: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,7 @@ class DiffEq:
 
     state: str
     rate: Expr
+    index: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +159,85 @@ class Solve:
     method: str
 
 
-Statement = Assign | DiffEq | CallStatement | If | Local | Solve
+@dataclass(frozen=True)
+class From:
+    """FROM variable = low TO high: a loop that :mod:`._arrays` unrolls."""
+
+    variable: str
+    low: Expr
+    high: Expr
+    body: tuple[Statement, ...]
+
+
+Terms = tuple[tuple[int, Expr], ...]
+"""Coefficients with their states (Var or Index)."""
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """~ left <-> right (forward, backward); `op` is <->, -> (no backward) or << (forward is the flux into left)."""
+
+    op: str
+    left: Terms
+    right: Terms
+    forward: Expr
+    backward: Expr | None
+
+
+@dataclass(frozen=True)
+class Compartment:
+    """COMPARTMENT index, volume { states }"""
+
+    index: str | None
+    volume: Expr
+    states: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Conserve:
+    """CONSERVE terms = total"""
+
+    terms: Terms
+    total: Expr
+
+
+@dataclass(frozen=True)
+class Newton:
+    """A flat body solved implicitly, which only :mod:`._translate` makes: backward Euler over `step`.
+
+    Attributes:
+        states: what is solved for.
+        body: Assign and If; sets the variables named by `rates`, `jacobian`, `volumes` and `totals`.
+        rates: the variable that holds each state's rate (amount per time where there are volumes).
+        jacobian: (row, column) -> variable with the rate's derivative; None where it is left to JAX.
+        volumes: each state's volume, "" for 1.
+        conserved: row -> (the variable of the total, coefficient of each state): this equation replaces the state's own.
+        linear: one iteration is exact.
+        step: dt, or the step that stands for a steady state.
+        explicit: solved by the fourth-order Runge-Kutta method instead.
+    """
+
+    states: tuple[str, ...]
+    body: tuple[Statement, ...]
+    rates: tuple[str, ...]
+    jacobian: tuple[tuple[tuple[int, int], str], ...] | None
+    volumes: tuple[str, ...]
+    conserved: tuple[tuple[int, tuple[str, tuple[int, ...]]], ...]
+    linear: bool
+    step: Expr
+    explicit: bool = False
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Every variable that the body has to set."""
+        entries = [name for _, name in self.jacobian or ()]
+        totals = [total for _, (total, _) in self.conserved]
+        return (*self.rates, *entries, *filter(None, self.volumes), *totals)
+
+
+Statement = (
+    Assign | DiffEq | CallStatement | If | Local | Solve | From | Reaction | Compartment | Conserve | Newton
+)
 Body = tuple[Statement, ...]
 
 # The file ------------------------------------------------------------------------------------------------------------
@@ -171,21 +263,48 @@ class Parameter:
     is_range: bool = True
 
 
+VALENCE = {"na": 1.0, "k": 1.0, "ca": 2.0}
+"""Charges of the ions that NEURON knows by itself."""
+
+
 @dataclass(frozen=True)
 class Ion:
-    """An ion that a mechanism uses: the variables that it reads (`ena`) and writes (`ina`)."""
+    """An ion that a mechanism uses: the variables that it reads (`ena`) and writes (`ina`), and its charge.
+
+    The charge is None where neither the file nor NEURON states it.
+    """
 
     name: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    valence: float | None = None
+
+    @property
+    def current(self) -> str:
+        """The total current, `ica`."""
+        return f"i{self.name}"
+
+    @property
+    def concentrations(self) -> tuple[str, str]:
+        """The concentrations inside and outside, `cai` and `cao`."""
+        return f"{self.name}i", f"{self.name}o"
+
+    @property
+    def reversal(self) -> str:
+        """The reversal potential, `eca`."""
+        return f"e{self.name}"
 
 
 @dataclass(frozen=True)
 class Routine:
-    """A FUNCTION, PROCEDURE or NET_RECEIVE: its arguments and its statements."""
+    """A FUNCTION, PROCEDURE or NET_RECEIVE: its arguments and its statements.
+
+    `initial` is the INITIAL block of a NET_RECEIVE, None where it has none.
+    """
 
     arguments: tuple[str, ...]
     body: Body
+    initial: Body | None = None
 
 
 @dataclass(frozen=True)
@@ -198,15 +317,23 @@ class Source:
     kind: str
     ions: tuple[Ion, ...] = ()
     nonspecific: tuple[str, ...] = ()
+    electrode: tuple[str, ...] = ()
+    conductances: tuple[str, ...] = ()
     ranges: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
     parameters: dict[str, Parameter] = field(default_factory=dict)
     constants: dict[str, float] = field(default_factory=dict)
     states: tuple[str, ...] = ()
+    starts: dict[str, float] = field(default_factory=dict)
     assigned: tuple[str, ...] = ()
     initial: Body = ()
     breakpoint: Body = ()
     derivatives: dict[str, Body] = field(default_factory=dict)
+    kinetics: dict[str, Body] = field(default_factory=dict)
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tabled: bool = False
+    arrays: dict[str, int] = field(default_factory=dict)
+    defines: dict[str, int] = field(default_factory=dict)
     procedures: dict[str, Routine] = field(default_factory=dict)
     functions: dict[str, Routine] = field(default_factory=dict)
     net_receive: Routine | None = None

@@ -1,0 +1,144 @@
+"""Events at synapses that do not share their states: NET_RECEIVE for each connection, and the events it sends itself.
+
+NEURON delivers an event where it falls: those up to half a step after the beginning of a step take effect before its
+currents are computed, in order of time; among equal times those that come from outside come first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxtyping import Array
+
+from ketune._jax import jnp
+from ketune.engines.connections import QUEUE
+from ketune.mechanisms import Mechanism
+
+Values = dict[str, Array]
+
+
+class Receiver:
+    """The events of one placement.
+
+    Parameters
+    ----------
+    mechanism
+        Its ``merging`` is "separate".
+    """
+
+    def __init__(self, mechanism: Mechanism) -> None:
+        assert mechanism.net_receive is not None
+        self.mechanism = mechanism
+        self.net_receive = mechanism.net_receive
+        self.sends_events = bool(mechanism.moves or mechanism.n_initial_sends)
+
+    def queue(self, sends: dict[str, Any], shape: tuple[int, int], dtype: Any) -> Values:
+        """Room for self-events: time (inf where free), flag, and the connection they belong to (-1 for INITIAL)."""
+        size = QUEUE if self.sends_events else 1
+        queue = {
+            "time": jnp.full((size, *shape), jnp.inf, dtype),
+            "flag": jnp.zeros((size, *shape), dtype),
+            "connection": jnp.full((size, *shape), -1, jnp.int32),
+        }
+        for k in range(self.mechanism.n_initial_sends):
+            on, time, flag = (sends[f"send_{k}_{key}"] for key in ("on", "time", "flag"))
+            sent = jnp.broadcast_to(jnp.asarray(on) != 0, shape)
+            queue = _push(queue, sent, jnp.asarray(time, dtype), jnp.asarray(flag, dtype), -1)
+        return queue
+
+    def connections(self, v: Array, s: Values, p: Values, weight: Array) -> Values:
+        """The arguments of every connection at the start, ``(rows, slots, lanes)`` each."""
+        first, *others = self.mechanism.arguments
+        c = {first: weight} | {name: jnp.zeros_like(weight) for name in others}
+        if self.mechanism.init_connection is not None:
+            spread = {name: x[:, None] if jnp.ndim(x) == 2 else x for name, x in (s | p).items()}
+            spread["flag"] = jnp.zeros((), weight.dtype)
+            own = {name: spread[name] for name in s}
+            c = c | self.mechanism.init_connection(v[:, None], own, c, spread)
+        return {name: jnp.broadcast_to(jnp.asarray(x, weight.dtype), weight.shape) for name, x in c.items()}
+
+    def deliver(
+        self,
+        v: Array,
+        s: Values,
+        c: Values,
+        queue: Values,
+        p: Values,
+        counts: Array | None,
+        t: Array,
+        dt_ms: float,
+    ) -> tuple[Values, Values, Values]:
+        """States, connections and queue after the events of the step that begins at ``t``."""
+        if self.sends_events:
+            s, c, queue = self._deliver_own(v, s, c, queue, p, before=t, inclusive=False)
+        if counts is not None:
+            for slot in range(counts.shape[1]):
+                # more events of one connection in one step than two would need a rate of 1/dt
+                for repeat in range(2):
+                    due = counts[:, slot] > repeat
+                    s, c, queue = self._apply(v, s, c, queue, p, due, slot, t, jnp.zeros((), v.dtype))
+        if self.sends_events:
+            s, c, queue = self._deliver_own(v, s, c, queue, p, before=t + 0.5 * dt_ms, inclusive=True)
+        return s, c, queue
+
+    def _deliver_own(
+        self, v: Array, s: Values, c: Values, queue: Values, p: Values, *, before: Array, inclusive: bool
+    ) -> tuple[Values, Values, Values]:
+        """Due self-events, the earliest first."""
+        for _ in range(QUEUE):
+            first = jnp.argmin(queue["time"], axis=0)[None]
+            time, flag, connection = (jnp.take_along_axis(queue[k], first, 0)[0] for k in queue)
+            due = time <= before if inclusive else time < before
+            taken = due & (jnp.arange(queue["time"].shape[0])[:, None, None] == first)
+            queue = queue | {"time": jnp.where(taken, jnp.inf, queue["time"])}
+            now = jnp.where(due, time, 0.0)
+            n_slots = next(iter(c.values())).shape[1] if c else 1
+            for slot in range(-1, n_slots):
+                mine = due & (connection == slot)
+                s, c, queue = self._apply(v, s, c, queue, p, mine, slot, now, flag)
+        return s, c, queue
+
+    def _apply(
+        self,
+        v: Array,
+        s: Values,
+        c: Values,
+        queue: Values,
+        p: Values,
+        due: Array,
+        slot: int,
+        t: Array,
+        flag: Array,
+    ) -> tuple[Values, Values, Values]:
+        """NET_RECEIVE where ``due``."""
+        own = {name: x[:, slot] if slot >= 0 else jnp.zeros_like(v) for name, x in c.items()}
+        changed, arguments, sends = self.net_receive(v, s, own, p | {"t": t, "flag": flag})
+        s = s | {name: jnp.where(due, x, s[name]) for name, x in changed.items() if name in s}
+        if slot >= 0:
+            c = {name: x.at[:, slot].set(jnp.where(due, arguments[name], own[name])) for name, x in c.items()}
+        for moves, (on, time, code) in zip(self.mechanism.moves, sends, strict=True):
+            sent = due & jnp.broadcast_to(jnp.asarray(on) != 0, due.shape)
+            queue = _move(queue, sent, time) if moves else _push(queue, sent, time, code, slot)
+        return s, c, queue
+
+
+def _push(queue: Values, sent: Array, time: Any, flag: Any, connection: int) -> Values:
+    """One more self-event where ``sent``; a full queue gets NaN, which the voltage shows."""
+    free = jnp.isinf(queue["time"])
+    first = jnp.argmax(free, axis=0)[None]
+    place = sent & (jnp.arange(free.shape[0])[:, None, None] == first)
+    full = sent & ~jnp.any(free, axis=0)
+    dtype = queue["time"].dtype
+    when = jnp.where(full, jnp.nan, jnp.broadcast_to(jnp.asarray(time, dtype), sent.shape))
+    return {
+        "time": jnp.where(place, when, queue["time"]),
+        "flag": jnp.where(place, jnp.asarray(flag, dtype), queue["flag"]),
+        "connection": jnp.where(place, jnp.int32(connection), queue["connection"]),
+    }
+
+
+def _move(queue: Values, moved: Array, time: Any) -> Values:
+    """The self-event of flag 1 that is under way at another time, where ``moved``."""
+    waiting = jnp.isfinite(queue["time"]) & (queue["flag"] == 1) & moved
+    when = jnp.broadcast_to(jnp.asarray(time, queue["time"].dtype), moved.shape)
+    return queue | {"time": jnp.where(waiting, when, queue["time"])}
