@@ -24,7 +24,7 @@ GLU_PEAK_mM, TAU_GLU_ms = 1.0, 1.2
 CELSIUS = 37.0
 K_REF_uM, DELTA, V_REF_mV = 0.33, 0.79, -66.0
 MACROSCOPIC_ON = 0.15e-3  # /uM/ms, Gilling 2009
-K_ESC = -math.log(0.86) / 120e3  # /ms, Mealing 1999
+K_ESC = 1.26e-6  # /ms, -ln(0.86)/120 s, Mealing 1999
 GILLING_SCALE = 0.71 / (K_REF_uM * math.exp(DELTA * (-70.0 - V_REF_mV) / 26.73))
 
 Array = np.ndarray
@@ -159,9 +159,7 @@ def _null(q: Array) -> Array:
 _FIVE = ("C0", "C1", "C2", "D", "O")
 _TEN = ("U", "C", "O", "D1", "D2")
 REFERENCE = {
-    "NMDA5": Scheme(
-        "NMDA5", (*_FIVE, *(f"{s}B" for s in _FIVE)), five_states, free_pore, 6.8e-4
-    ),
+    "NMDA5": Scheme("NMDA5", (*_FIVE, *(f"{s}B" for s in _FIVE)), five_states, free_pore, 6.8e-4),
     "NMDA10": Scheme(
         "NMDA10",
         (*_TEN, *(f"{s}M" for s in _TEN), *(f"{s}B" for s in _TEN)),
@@ -190,9 +188,7 @@ def exact_ic50(scheme: Scheme, v: float, mg: float, k_esc: float = K_ESC) -> flo
     return math.exp(brentq(excess, -7.0, 9.0))
 
 
-def exact_drive(
-    scheme: Scheme, rate_hz: float, bath: Bath, two_sites: bool = False
-) -> tuple[float, float]:
+def exact_drive(scheme: Scheme, rate_hz: float, bath: Bath, two_sites: bool = False) -> tuple[float, float]:
     """Steady block just before an event, and seconds to 63 % of it, when a synapse fires regularly.
 
     `two_sites` doubles the rates of binding to C0 and unbinding from C2, as for two equal sites, and makes the
@@ -345,9 +341,7 @@ def onset(name: str, ket_uM: float, dt_ms: float) -> tuple[Array, Array, tuple[f
     return t, current, (float(tau) / 1e3, miss, float(mean) / 1e3)
 
 
-def trap(
-    name: str, dt_ms: float = 5.0, scale_ket: float = 1.0
-) -> tuple[Array, Array, float, float]:
+def trap(name: str, dt_ms: float = 5.0, scale_ket: float = 1.0) -> tuple[Array, Array, float, float]:
     """Block by 10 uM at -66 mV without Mg, 120 s without agonist and drug, 50 s with agonist alone.
 
     Returns seconds, block over its value at the start, share kept after the first and share left after the second.
@@ -448,7 +442,8 @@ def measure() -> dict[str, dict[str, Any]]:
             "curves": curves,
             "fits": {key: hill_fit(DOSES_uM, left) for key, left in curves.items()},
             "at": {
-                (mg, ket): dose_response(name, -66, mg, [ket])[0] for mg, ket in ((0, 0.1), (0, 1), (0, 10), (1, 10))
+                (mg, ket): dose_response(name, -66, mg, [ket])[0]
+                for mg, ket in ((0, 0.1), (0, 1), (0, 10), (1, 10))
             },
             "onset": {ket: onset(name, ket, 1.0) for ket in (1.0, 10.0)},
             "onset_fine": {ket: onset(name, ket, 0.1)[2] for ket in (1.0, 10.0)},
@@ -557,7 +552,10 @@ def draw(found: Mapping[str, Mapping[str, Any]]) -> None:
                 label=f"{label[name]}, {ket:.0f} µM: τ {tau:.2f} s",
             )
     rise.set(
-        xlim=(0, 15), xlabel="time with ketamine (s)", ylabel="current / control", title="onset, −66 mV, no Mg"
+        xlim=(0, 15),
+        xlabel="time with ketamine (s)",
+        ylabel="current / control",
+        title="onset, −66 mV, no Mg",
     )
     rise.legend(frameon=False, fontsize=7, loc="upper right")
 
@@ -582,7 +580,13 @@ def draw(found: Mapping[str, Mapping[str, Any]]) -> None:
         targets = [DRIVE_TARGET[f, v] for f in RATES_HZ]
         look = {"color": "k", "ms": 7, "mfc": "k" if style == "-o" else "w", "mew": 0.8}
         amount.plot(RATES_HZ, [b for b, _ in targets], "*", **look)
-        speed.plot(RATES_HZ, [t for _, t in targets], "*", **look, label=f"two equal sites, {v:.0f} mV".replace("-", "−"))
+        speed.plot(
+            RATES_HZ,
+            [t for _, t in targets],
+            "*",
+            **look,
+            label=f"two equal sites, {v:.0f} mV".replace("-", "−"),
+        )
     amount.set(ylim=(0, 0.8), ylabel="steady block", title="synapse with 4 µM, 1 mM Mg")
     amount.legend(frameon=False, fontsize=7, ncol=2, loc="lower center")
     speed.set(ylabel="time to 63 % (s)", yscale="log", title="approach to it")
