@@ -506,6 +506,13 @@ def report(found: Mapping[str, Mapping[str, Any]]) -> None:
             fast, quick, slow = f[label][-1] if label == "jump" else f[label]
             print(f"  {label}: fast {fast:.3f} of it in {quick:.1f} ms, slow {slow:.0f} ms")
         print(f"  mean open time {f['open_time']:.2f} ms; ratio at 1 uM {f['open_time_ratio'][1.0]:.3f}")
+        print(f"  IC50 -30 mV, 1 mM Mg: {exact_ic50(scheme, -30.0, 1.0):.2f} uM")
+        for v in VOLTAGES_mV:
+            frozen = 4.0 / (4.0 + exact_ic50(scheme, v, 1.0, 0.0))
+            free = [exact_drive(scheme, rate, Bath(v, 1.0, 4.0, 0.0))[0] for rate in RATES_HZ]
+            print(f"  without escape, {v} mV: frozen law {frozen:.3f}; driven {np.round(free, 3)}")
+        unbinding = f["po"] * scheme.k_on * Bath(-70.0).k_ket * 1e3
+        print(f"  unbinding with agonist, -70 mV: {unbinding:.4f} /s")
 
 
 def draw(found: Mapping[str, Mapping[str, Any]]) -> None:

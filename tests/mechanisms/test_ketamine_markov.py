@@ -141,7 +141,7 @@ def test_without_escape_five_states_are_in_balance(markov) -> None:
 
 
 def test_ten_states_with_magnesium_are_driven(markov) -> None:
-    """Without escape the steady block still depends on the rate of events, because the published rates do not balance."""
+    """Even without escape the steady block depends on the rate of events: the published rates do not balance."""
     scheme = markov.REFERENCE["NMDA10"]
     slow, fast = (
         markov.exact_drive(scheme, rate, markov.Bath(-66.0, 1.0, 4.0, 0.0))[0] for rate in (0.5, 8.0)
