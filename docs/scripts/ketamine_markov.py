@@ -592,7 +592,7 @@ def draw(found: Mapping[str, Mapping[str, Any]]) -> None:
             [t for _, t in targets],
             "*",
             **look,
-            label=f"two equal sites, {v:.0f} mV".replace("-", "−"),
+            label=f"earlier calculation, {v:.0f} mV".replace("-", "−"),
         )
     amount.set(ylim=(0, 0.8), ylabel="steady block", title="synapse with 4 µM, 1 mM Mg")
     amount.legend(frameon=False, fontsize=7, ncol=2, loc="lower center")
