@@ -21,18 +21,64 @@ PARAMETERS = {
     "AMPA": {"gmax", "tau_rise", "tau_decay", "e"},
     "NMDA": {"gmax", "tau_rise", "tau_decay", "e", "mg", "k_mg", "slope_mg", "block"},
     "GABAA": {"gmax", "tau_rise", "tau_decay", "e"},
+    "cahva": {"gbar", "q10", "block"},
+    "calva": {"gbar", "block"},
+    "capool": {"gamma", "decay", "depth", "cai_rest"},
+    "sk": {"gbar"},
+    "nap": {"gbar", "block"},
 }
+STP = {"U", "tau_rec", "tau_facil"}
+KETAMINE = {
+    "ket",
+    "k_on",
+    "k_ref",
+    "scale_ket",
+    "delta",
+    "k_esc",
+    "block0",
+    "glu_peak",
+    "tau_glu",
+    "gmax",
+    "e",
+    "mg",
+}
+PARAMETERS |= {f"{name}_STP": PARAMETERS[name] | STP for name in ("AMPA", "NMDA", "GABAA")}
+PARAMETERS["NMDA5"] = KETAMINE | {"rb", "ru", "rd", "rr", "ro", "rc", "k_mg", "slope_mg"}
+PARAMETERS["NMDA10"] = KETAMINE | {
+    *("rb", "ro", "rc", "ru", "rd1", "rr1", "rd2", "rr2", "ru_mg", "rd1_mg", "rr1_mg", "rd2_mg", "rr2_mg"),
+    *("mg_on", "mg_off", "mg_on_closed", "mg_off_closed"),
+}
+POINT = {"AMPA", "NMDA", "GABAA", "AMPA_STP", "NMDA_STP", "GABAA_STP", "NMDA5", "NMDA10"}
+SODIUM = mechanisms.Ion("na", ("ena",), ("ina",))
+POTASSIUM = mechanisms.Ion("k", ("ek",), ("ik",))
+CALCIUM = mechanisms.Ion("ca", ("eca",), ("ica",))
 IONS = {
-    "nav": mechanisms.Ion("na", ("ena",), ("ina",)),
-    "kv": mechanisms.Ion("k", ("ek",), ("ik",)),
-    "km": mechanisms.Ion("k", ("ek",), ("ik",)),
-    "ka": mechanisms.Ion("k", ("ek",), ("ik",)),
+    "nav": (SODIUM,),
+    "nap": (SODIUM,),
+    "kv": (POTASSIUM,),
+    "km": (POTASSIUM,),
+    "ka": (POTASSIUM,),
+    "sk": (POTASSIUM, mechanisms.Ion("ca", ("cai",), ())),
+    "cahva": (CALCIUM,),
+    "calva": (CALCIUM,),
+    "capool": (mechanisms.Ion("ca", ("ica",), ("cai",)),),
 }
+CURRENTS = {"capool": (), "nav": ("ina",), "nap": ("ina",), "cahva": ("ica",), "calva": ("ica",)}
+CURRENTS |= dict.fromkeys(("kv", "km", "ka", "sk"), ("ik",))
 TADJ = 2.3 ** ((37.0 - 23.0) / 10.0)
 
 
 def values(m: mechanisms.Mechanism, **changes):
-    p = {**m.defaults(), "ena": 60.0, "ek": -80.0, "celsius": 37.0, "dt": 0.025, **changes}
+    p = {
+        **m.defaults(),
+        "ena": 60.0,
+        "ek": -80.0,
+        "eca": 130.0,
+        "cai": 5e-4,
+        "celsius": 37.0,
+        "dt": 0.025,
+        **changes,
+    }
     return {**p, **m.derived(p)}
 
 
@@ -44,10 +90,10 @@ def test_names() -> None:
 def test_interface(name: str) -> None:
     m = mechanisms.load(name)
     assert m.name == name
-    assert m.kind == ("point" if name in ("AMPA", "NMDA", "GABAA") else "density")
+    assert m.kind == ("point" if name in POINT else "density")
     assert set(m.parameters) == PARAMETERS[name]
-    assert m.ions == ((IONS[name],) if name in IONS else ())
-    assert m.currents == (IONS[name].writes if name in IONS else ("i",))
+    assert m.ions == IONS.get(name, ())
+    assert m.currents == CURRENTS.get(name, ("i",))
     assert m.carried == ()
     for parameter in m.parameters.values():
         assert parameter.is_range
@@ -83,8 +129,35 @@ def ka(v):
     return {"n": (1 / (1 + a), np.maximum(0.1, tau_n)), "l": (linf, np.maximum(2.0, 0.26 * (v + 50)))}
 
 
+def cahva(v):
+    m = opening(0.055 * (-27 - v) / (np.exp((-27 - v) / 3.8) - 1), 0.94 * np.exp((-75 - v) / 17))
+    h = opening(0.000457 * np.exp((-13 - v) / 50), 0.0065 / (np.exp((-v - 15) / 28) + 1))
+    return {"m": m, "h": h}
+
+
+def calva(v):
+    q = 2.3 ** ((37.0 - 21.0) / 10.0)
+    u = v + 10.0
+    m = (1 / (1 + np.exp(-(u + 30) / 6)), (5 + 20 / (1 + np.exp((u + 25) / 5))) / q)
+    h = (1 / (1 + np.exp((u + 80) / 6.4)), (20 + 50 / (1 + np.exp((u + 40) / 7))) / q)
+    return {"m": m, "h": h}
+
+
+def nap(v):
+    q = 2.3 ** ((37.0 - 21.0) / 10.0)
+    am, bm = 0.182 * (v + 38) / (1 - np.exp(-(v + 38) / 6)), -0.124 * (v + 38) / (1 - np.exp((v + 38) / 6))
+    ah = -2.88e-6 * (v + 17) / (1 - np.exp((v + 17) / 4.63))
+    bh = 6.94e-6 * (v + 64.4) / (1 - np.exp(-(v + 64.4) / 2.63))
+    m = (1 / (1 + np.exp(-(v + 52.6) / 4.6)), 6 / (q * (am + bm)))
+    return {"m": m, "h": (1 / (1 + np.exp((v + 48.8) / 10)), 1 / (q * (ah + bh)))}
+
+
 GATES = {
     "nav": nav,
+    "cahva": cahva,
+    "calva": calva,
+    "nap": nap,
+    "sk": lambda v: {"z": (0.0 * v + 1 / (1 + (0.00043 / 5e-4) ** 4.8), 1.0)},
     "kv": lambda v: {"n": opening(r(v, 0.02, 25, 9), r(-v, 0.002, -25, 9))},
     "km": lambda v: {"n": opening(r(v, 0.001, -30, 9), r(-v, 0.001, 30, 9))},
     "ka": ka,
@@ -116,6 +189,10 @@ def test_gates_follow_the_published_rates(name: str) -> None:
         ("km", lambda v: 0.0003 * TADJ * 0.5 * (v + 80)),
         ("ka", lambda v: 0.005 * 0.25 * (v + 80)),
         ("hcn1", lambda v: 8e-5 * 0.8 * 0.5 * (v + 45)),
+        ("cahva", lambda v: 5e-5 * TADJ * 0.75 * 0.5**3 * (v - 130)),
+        ("calva", lambda v: 7.78e-4 * 0.75 * 0.5**3 * (v - 130)),
+        ("nap", lambda v: 1e-4 * 0.75 * 0.5**4 * (v - 60)),
+        ("sk", lambda v: 0.0994 * 0.5 * (v + 80)),
     ],
 )
 def test_density_currents(name: str, expected) -> None:

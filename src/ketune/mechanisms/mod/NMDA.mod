@@ -10,9 +10,17 @@ The rise must be faster than the decay: tau_rise above 0.99 tau_decay acts as 0.
 
     u(v) = 1 / (1 + mg/k_mg exp(-slope_mg v))
 
-is the fraction of channels free of magnesium (Jahr and Stevens 1990: k_mg 3.57 mM, slope_mg 0.062 /mV; a steeper
-block, for example 4 mM and 0.08 /mV, gives sharper NMDA spikes). block is the fraction of channels that hold a
-trapping blocker such as ketamine, in equilibrium.
+is the fraction of channels free of magnesium. Presets (k_mg in mM, slope_mg in /mV; a steeper block gives sharper
+NMDA spikes):
+
+    3.57, 0.062    Jahr and Stevens 1990 (default)
+    4, 0.08        1/(1 + 0.25 exp(-0.08 v)) at 1 mM: Polsky et al. 2004, Larkum et al. 2009, Lavzin et al. 2012,
+                   Park et al. 2019
+    3.57, 0.08     Iascone et al. 2020
+    3.95, 0.062    half block at -66 mV by 0.066 mM, as the ketamine potency of GluN1/2A with and without
+                   magnesium implies (Kotermanski and Johnson 2009, recalled)
+
+block is the fraction of channels that hold a trapping blocker such as ketamine, in equilibrium.
 Defaults of gmax and times of one contact: L2/3 model of Iascone et al. 2020.
 ENDCOMMENT
 
