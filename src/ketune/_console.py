@@ -45,15 +45,19 @@ class Answer:
     result: what ``--json`` prints; "ok" (bool) or "status" (str) in it decide the exit code
     lines: the same for people
     as_json: which of the two to print
+    bad_input: the answer names what is wrong with the input
     """
 
     result: Mapping[str, Any]
     lines: tuple[str, ...]
     as_json: bool
+    bad_input: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 for yes, 1 for no: "ok" is false, or "status" is neither "ok" nor "converged"."""
+        """0 for yes, 1 for no ("ok" is false, or "status" is neither "ok" nor "converged"), 2 for bad input."""
+        if self.bad_input:
+            return BAD_INPUT
         if "ok" in self.result:
             return 0 if self.result["ok"] else 1
         return 0 if self.result.get("status", "ok") in ("ok", "converged") else 1
@@ -64,11 +68,12 @@ def perform(
     describe: Callable[[Mapping[str, Any]], Iterable[str]],
     *,
     as_json: bool,
+    is_bad_input: Callable[[Mapping[str, Any]], bool] = lambda result: False,
 ) -> Answer:
     """Run a command's body with a progress display. What it prints to standard output goes to standard error."""
     with redirect_stdout(sys.stderr), progress_display() as progress:
         result = body(progress)
-    return Answer(result, () if as_json else tuple(describe(result)), as_json)
+    return Answer(result, () if as_json else tuple(describe(result)), as_json, is_bad_input(result))
 
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:

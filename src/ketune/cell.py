@@ -90,6 +90,14 @@ class Cell:
             )
         return self.by_label[label]
 
+    @property
+    def tells_connections_apart(self) -> bool:
+        """Whether it matters to a synapse which of its connections brings an event."""
+        heard = {label for labels in self.ports.values() for label in labels}
+        return any(
+            p.mechanism.merging in ("plastic", "separate") for p in self.placements if p.label in heard
+        )
+
     def environment(self, dt_ms: float) -> dict[str, float]:
         """Quantities that NMODL files read from the simulator: temperature, step, reversal potentials."""
         return {"celsius": self.celsius, "dt": dt_ms, **self.reversal_mV}

@@ -336,6 +336,74 @@ def verify(json: Json = False) -> _console.Answer:
     return _console.perform(lambda progress: run_verify(progress=progress), _describe_verify, as_json=json)
 
 
+@app.command()
+def translate(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE.mod...", help="NMODL files, or names of shipped mechanisms.")
+    ],
+    show: Annotated[bool, typer.Option("--show", help="Print the generated JAX functions too.")] = False,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table",
+            metavar="NAME=FILE.csv",
+            help="Values of a FUNCTION_TABLE: two columns, argument and value. Repeatable.",
+        ),
+    ] = None,
+    duration: Annotated[
+        str, typer.Option("--duration", metavar="TIME", help="Simulated time of each comparison.")
+    ] = "1 s",
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Do not simulate several files together on one cell.")
+    ] = False,
+    json: Json = False,
+) -> _console.Answer:
+    """Translate your own mechanisms to JAX and prove that they do what NEURON does.
+
+    Each file is simulated by NEURON and by its translation, in double precision: current steps, a family of clamped
+    voltages, trains of events for synapses, at 6.3, 23 and 37 degC where temperature matters. Several files are also
+    put on one cell together, so a calcium pool meets the channels that fill and read it. They agree when every
+    voltage is within 1e-6 mV, every state and concentration within 1e-8 and every current within 1e-6 of its largest
+    value.
+
+    What is not translated (VERBATIM, POINTER, WATCH, random numbers, ...) is listed with its line.
+
+    Examples:
+
+    ```
+    ketune translate my_channel.mod
+    ketune translate cad.mod cah.mod kca.mod
+    ketune translate my_channel.mod --show
+    ```
+
+    The exit code is 0 when all agree, 1 when not, and 2 where a file cannot be used.
+    """
+    from ketune.units import parse
+    from ketune.verify_files import read_tables, translate_files
+
+    duration_ms = parse(duration, "ms", "--duration")
+
+    def run(progress: Any) -> dict[str, Any]:
+        result = translate_files(
+            files,
+            tables=read_tables(table or ()),
+            duration_ms=duration_ms,
+            together=not alone,
+            progress=progress,
+        )
+        if not show:
+            for entry in result["files"]:
+                del entry["source"]
+        return result
+
+    return _console.perform(
+        run,
+        _describe_translation,
+        as_json=json,
+        is_bad_input=lambda result: any(entry["errors"] for entry in result["files"]),
+    )
+
+
 @mechanisms_app.command("build")
 def mechanisms_build(json: Json = False) -> _console.Answer:
     """Compile the mechanisms for NEURON, unless that has been done already.
@@ -417,6 +485,59 @@ def _describe_verify(result: Mapping[str, Any]) -> Iterator[str]:
     verdict = "NEURON and JAX agree" if not failed else f"FAILED in {failed} of {len(result['cases'])} cases"
     worst = "" if result["max_dv_mV"] is None else f": max |dV| {result['max_dv_mV']:.1e} mV"
     yield f"{verdict}{worst} (allowed {result['contract_mV']:g} mV over {result['duration_ms']:g} ms)"
+
+
+def _describe_translation(result: Mapping[str, Any]) -> Iterator[str]:
+    entries = list(result["files"])
+    for entry in entries:
+        yield entry["file"]
+        if entry["mechanism"]:
+            yield f"    {entry['mechanism']} ({entry['kind']}), states: {', '.join(entry['states']) or 'none'}"
+            yield f"    constructs: {', '.join(entry['constructs'])}"
+        if entry["merging"] in _MERGING:
+            yield f"    {_MERGING[entry['merging']]}"
+        yield from (f"    {line}" for line in _differences(entry))
+        for error in entry["errors"]:
+            place = f"line {error['line']}: " if error["line"] else ""
+            construct = f"{error['construct']}: " if error["construct"] else ""
+            yield f"    ERROR {place}{construct}{error['message']}"
+        yield from (f"    note: {warning}" for warning in entry["warnings"])
+        if entry.get("source"):
+            yield ""
+            yield entry["source"]
+    if result["together"]:
+        yield f"together on one cell: {', '.join(result['together']['mechanisms'])}"
+        yield from (f"    {line}" for line in _differences(result["together"]))
+        yield from (f"    ERROR {error['message']}" for error in result["together"]["errors"])
+    good = sum(entry["ok"] for entry in entries)
+    unusable = sum(bool(entry["errors"]) for entry in entries)
+    verdict = "NEURON and JAX agree" if result["ok"] else "NEURON and JAX do NOT agree on everything"
+    verdict = f"{unusable} of {len(entries)} files cannot be used" if unusable else verdict
+    how = f"{result['duration_ms']:g} ms in steps of {result['dt_ms']:g} ms"
+    yield f"{verdict}; {good} of {len(entries)} agree over {how}"
+
+
+_MERGING = {
+    "linear": "synapses on one compartment share one set of states (exact)",
+    "plastic": "synapses on one compartment share one set of states (exact), each event weighted by its connection",
+    "separate": "every synapse has its own states",
+}
+_FIGURES = {
+    "max_dv_mV": ("max |dV|", " mV"),
+    "max_dstate_rel": ("states", ""),
+    "max_di_rel": ("currents", ""),
+}
+
+
+def _differences(entry: Mapping[str, Any]) -> Iterator[str]:
+    """The largest differences, and where those were that are too large."""
+    shown = [
+        f"{name} {entry[key]:.1e}{unit}" for key, (name, unit) in _FIGURES.items() if entry[key] is not None
+    ]
+    if shown:
+        yield ", ".join(shown)
+    for key, where in entry["too_large"].items():
+        yield f"DIFFERS: {_FIGURES[key][0]}: {where}"
 
 
 def _describe_fit(result: Mapping[str, Any]) -> Iterator[str]:

@@ -27,7 +27,7 @@ DEFAULT_REVERSAL_mV = {"ena": 50.0, "ek": -77.0, "eca": 132.4579341637009}
 """NEURON's; other ions have 0 mV."""
 
 
-def nernst(inside_mM: Any, outside_mM: Any, valence: float, celsius: float, log: Any = np.log) -> Any:
+def nernst(inside_mM: Any, outside_mM: Any, valence: float, celsius: Any, log: Any = np.log) -> Any:
     """Reversal potential in mV; ``log`` chooses between NumPy and JAX."""
     if valence == 0:
         return 0.0 * inside_mM
@@ -43,6 +43,8 @@ class IonUse:
     ----------
     ion
         Its names and charge.
+    present
+        ``bool (n,)``: compartments with a mechanism that uses the ion.
     nernst_at, advance_at
         ``bool (n,)``: compartments whose reversal potential is computed at the start, and at every step.
     start
@@ -52,6 +54,7 @@ class IonUse:
     """
 
     ion: Ion
+    present: np.ndarray
     nernst_at: np.ndarray
     advance_at: np.ndarray
     start: dict[str, np.ndarray]
@@ -111,7 +114,10 @@ def _use(cell: Cell, name: str, users: list[tuple[Placement, Ion]]) -> IonUse:
         varying |= {ion.reversal, *ion.concentrations}
     if any(ion.current in used.reads for _, used in users):
         varying.add(ion.current)
-    return IonUse(ion, computed, computed & written, start, frozenset(varying))
+    present = np.zeros(n, bool)
+    for placement, _ in users:
+        present[placement.compartments] = True
+    return IonUse(ion, present, computed, computed & written, start, frozenset(varying))
 
 
 def in_neurons_order(placements: Iterable[Placement]) -> tuple[Placement, ...]:

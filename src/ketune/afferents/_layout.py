@@ -30,6 +30,8 @@ class SynapseLayout:
         ``float (n_driven,)``, radians.
     seed
         Of the placement.
+    names_connections
+        Whether events say which synapse they reach, because the cell's synapses have a history or states of their own.
     """
 
     compartment: dict[str, np.ndarray]
@@ -38,6 +40,7 @@ class SynapseLayout:
     deviate: np.ndarray
     phase: np.ndarray
     seed: int
+    names_connections: bool = False
 
 
 def place_synapses(
@@ -79,4 +82,5 @@ def place_synapses(
         deviate=rng.standard_normal(len(driven)),
         phase=rng.uniform(0, 2 * np.pi, len(driven)),
         seed=seed,
+        names_connections=cell.tells_connections_apart,
     )

@@ -169,8 +169,10 @@ def candidates(
             port = layout.compartment[_PORT_OF_STREAM[name]]
             where = port[layout.driven[synapse]] if driven else port[synapse]
             lit = shown[columns][row]
+            number = layout.driven[synapse] if driven else synapse
             parts.append(
-                {
+                ({"connection": number[event]} if layout.names_connections else {})
+                | {
                     "lane": columns[row] * n_trials + index,
                     "step": np.minimum((time[event] / dt_ms).astype(np.int64), n_steps - 1),
                     "compartment": where[event],
@@ -205,6 +207,7 @@ def candidates(
         compartment=joined.pop("compartment").astype(np.int32),
         port=joined.pop("port").astype(np.int8),
         weight=np.ones(len(order)),
+        connection=joined.pop("connection").astype(np.int32) if "connection" in joined else None,
     )
     return Candidates(events=events, **joined)
 

@@ -30,6 +30,8 @@ class Connections:
         ``int (e,)``: the synapse (row of the placement) and which of its connections each of these events uses.
     n_slots
         The most connections that a synapse has.
+    most_at_once
+        The most events that one connection has in one step.
     weight
         ``float (rows, n_slots, lanes)``: the weight of each connection; NaN where there is none.
     """
@@ -38,6 +40,7 @@ class Connections:
     row: np.ndarray
     slot: np.ndarray
     n_slots: int
+    most_at_once: int
     weight: np.ndarray
 
 
@@ -65,28 +68,38 @@ def connections(cell: Cell, placement: Placement, events: Events) -> Connections
     order = np.argsort(placement.compartments, kind="stable")
     begin = np.searchsorted(placement.compartments[order], keys[0], side="left")
     count = np.searchsorted(placement.compartments[order], keys[0], side="right") - begin
-    row = order[begin + rank % count] if len(rank) else np.empty(0, np.int64)
-    slot = rank // count if len(rank) else np.empty(0, np.int64)
+    row = order[begin + rank % count][member] if len(rank) else np.empty(0, np.int64)
+    if _without_history(placement):  # then connections of one weight are as one
+        _, slot = np.unique(weight, return_inverse=True)
+    else:
+        slot = (rank // count)[member] if len(rank) else np.empty(0, np.int64)
     n_slots = int(slot.max()) + 1 if len(slot) else 1
     weights = np.full((len(placement.compartments), n_slots, events.n_lanes), np.nan)
-    place = (row[member], slot[member], events.lane[event])
+    place = (row, slot, events.lane[event])
     weights[place] = weight
     if not np.array_equal(weights[place], weight):
         raise ValueError(
             f"'{placement.label}': events of one connection differ in weight; give each weight its own connection"
         )
-    return Connections(event, row[member], slot[member], n_slots, weights)
+    at = np.stack([row, slot, events.lane[event], events.step[event]])
+    _, multiplicity = np.unique(at, axis=1, return_counts=True)
+    return Connections(event, row, slot, n_slots, int(multiplicity.max(initial=1)), weights)
+
+
+def _without_history(placement: Placement) -> bool:
+    mechanism = placement.mechanism
+    return len(mechanism.arguments) == 1 and not mechanism.moves
 
 
 def arrival_counts(found: Connections, events: Events, start: int, stop: int) -> np.ndarray:
-    """Events of each connection at each step, ``int8 (steps, rows, slots, lanes)``."""
+    """Whether each connection has a first, second, ... event at each step: ``(steps, repeats, rows, slots, lanes)``."""
     rows, slots, lanes = found.weight.shape
-    counts = np.zeros((stop - start, rows, slots, lanes), np.int8)
+    counts = np.zeros((stop - start, rows, slots, lanes), np.uint8)
     step = events.step[found.event]
     inside = (step >= start) & (step < stop)
     at = (step[inside] - start, found.row[inside], found.slot[inside], events.lane[found.event[inside]])
     np.add.at(counts, at, 1)
-    return counts
+    return counts[:, None] > np.arange(found.most_at_once, dtype=np.uint8)[:, None, None, None]
 
 
 def plastic_labels(cell: Cell) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
+from ketune.engines.connections import arrival_counts, connections, with_effective_weights
 from ketune.engines.twin import Arrivals, Derivative, Parameters, States, Twin
 from ketune.events import Events
 
@@ -23,6 +24,10 @@ SPIKE_THRESHOLD_mV = -20.0
 # of it another core is not worth its overhead.
 _BLOCK_LANES = 128
 _CHUNK_STEPS = 500
+
+
+Variable = tuple[str, str]
+"""A placement's label (or "ions") and the name of one of its states."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,8 @@ class Run:
         Steps between samples.
     spike_lane, spike_ms
         Lane and time of every somatic spike, ordered by lane, then time.
+    variables
+        Recorded variables by ``(label, name)``, ``float (n_samples, rows, n_lanes)`` at the times of ``v_mV``.
     """
 
     dt_ms: float
@@ -51,6 +58,7 @@ class Run:
     stride: int
     spike_lane: np.ndarray
     spike_ms: np.ndarray
+    variables: dict[Variable, np.ndarray] = field(default_factory=dict)
 
     @property
     def time_ms(self) -> np.ndarray:
@@ -63,10 +71,28 @@ class Run:
         return np.bincount(self.spike_lane[inside], minlength=self.n_lanes)
 
 
-Block = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of a block of lanes: voltages ``(samples, rows, lanes)``, and lane and step of every spike."""
-SimulateBlock = Callable[[int, Events, tuple[int, ...], int, Callable[[float], None] | None], Block]
-"""Simulates the lanes from one on: their events, rows to record, stride (0: no voltage), progress."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Of a block of lanes: voltages ``(samples, rows, lanes)``, lane and step of every spike, other variables."""
+
+    v_mV: np.ndarray
+    spike_lane: np.ndarray
+    spike_step: np.ndarray
+    variables: dict[Variable, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a run keeps: rows, other variables, every how many steps (0: nothing but spikes); at which temperature."""
+
+    rows: tuple[int, ...]
+    variables: tuple[Variable, ...]
+    stride: int
+    celsius: float | None
+
+
+SimulateBlock = Callable[[int, Events, Callable[[float], None] | None], Block]
+"""Simulates the lanes from one on: their events, progress."""
 
 
 class JaxEngine:
@@ -74,7 +100,7 @@ class JaxEngine:
 
     Parameters
     ----------
-    cell, dt_ms, dtype, derivative
+    cell, dt_ms, dtype, derivative, keep_currents
         See :class:`ketune.engines.twin.Twin`.
     """
 
@@ -85,9 +111,10 @@ class JaxEngine:
         dt_ms: float = 0.025,
         dtype: Any = jnp.float32,
         derivative: Derivative = "analytic",
+        keep_currents: bool = False,
     ) -> None:
-        self.twin = Twin(cell, dt_ms=dt_ms, dtype=dtype, derivative=derivative)
-        self._advance = jax.jit(self._advance_chunk, static_argnames=("n_steps", "recorded"))
+        self.twin = Twin(cell, dt_ms=dt_ms, dtype=dtype, derivative=derivative, keep_currents=keep_currents)
+        self._advance = jax.jit(self._advance_chunk, static_argnames=("n_steps", "recorded", "variables"))
         self._start = jax.jit(self.twin.initial, static_argnames=("n_lanes",))
 
     def _advance_chunk(
@@ -100,14 +127,18 @@ class JaxEngine:
         *,
         n_steps: int,
         recorded: tuple[int, ...],
-    ) -> tuple[tuple[Array, States], Array]:
+        variables: tuple[Variable, ...],
+    ) -> tuple[tuple[Array, States], tuple[Array, list[Array]]]:
         def body(carry, inputs):
             v, states = carry
             now, current = inputs
             v, states = self.twin.step(v, states, parameters, now, current)
-            return (v, states), v[jnp.asarray(recorded)]
+            return (v, states), (v[jnp.asarray(recorded)], self._variables(states, variables))
 
         return jax.lax.scan(body, (v, states), (arrived, injected), length=n_steps)
+
+    def _variables(self, states: States, variables: tuple[Variable, ...]) -> list[Array]:
+        return [self.twin.variable(states, label, name) for label, name in variables]
 
     def run(
         self,
@@ -118,6 +149,8 @@ class JaxEngine:
         record: Sequence[int] = (0,),
         keep_voltage: bool = True,
         stride: int = 1,
+        variables: Sequence[Variable] = (),
+        celsius: float | None = None,
         block_lanes: int | None = None,
         threads: int | None = None,
         on_advance: Callable[[float], None] | None = None,
@@ -132,6 +165,10 @@ class JaxEngine:
             Current into the soma, ``(n_steps,)`` or ``(n_steps, n_lanes)``; positive depolarises.
         record, keep_voltage, stride
             Compartments to record (the soma comes first in any case), whether to keep their voltage, and how often.
+        variables
+            States to keep at the same times: ``(label, state)``, or ``("ions", "cai")``.
+        celsius
+            Another temperature than the cell's; without compiling anew.
         block_lanes, threads
             Lanes that are computed together, and how many such blocks at a time (default: the number of cores).
         on_advance
@@ -139,40 +176,47 @@ class JaxEngine:
         """
         rows = (0, *[r for r in record if r != 0])
         cores = threads or os.cpu_count() or 1
-        size, simulate = self._plan(
-            events, dict(overrides or {}), injected_nA, block_lanes or _even_block(events.n_lanes, cores)
-        )
+        recording = Recording(rows, tuple(variables), stride if keep_voltage else 0, celsius)
+        block_lanes = block_lanes or _even_block(events.n_lanes, cores)
+        size, simulate = self._plan(events, dict(overrides or {}), injected_nA, block_lanes, recording)
         parts = events.split(size)
 
         def one(i: int) -> Block:
-            return simulate(i * size, parts[i], rows, stride if keep_voltage else 0, on_advance)
+            return simulate(i * size, parts[i], on_advance)
 
         with ThreadPoolExecutor(max_workers=min(cores, len(parts))) as pool:
             results = list(pool.map(one, range(len(parts))))
-        lane = np.concatenate([r[1] + i * size for i, r in enumerate(results)])
-        step = np.concatenate([r[2] for r in results])
+        lane = np.concatenate([r.spike_lane + i * size for i, r in enumerate(results)])
+        step = np.concatenate([r.spike_step for r in results])
         order = np.lexsort((step, lane))
         return Run(
             dt_ms=events.dt_ms,
             n_steps=events.n_steps,
             n_lanes=events.n_lanes,
             recorded=rows,
-            v_mV=np.concatenate([r[0] for r in results], axis=2),
+            v_mV=np.concatenate([r.v_mV for r in results], axis=2),
             stride=stride,
             spike_lane=lane[order],
             spike_ms=step[order] * self.twin.dt_ms,
+            variables={
+                key: np.concatenate([r.variables[key] for r in results], axis=2)
+                for key in results[0].variables
+            },
         )
 
     def _plan(
-        self, events: Events, overrides: Overrides, injected_nA: np.ndarray | None, block_lanes: int
+        self,
+        events: Events,
+        overrides: Overrides,
+        injected_nA: np.ndarray | None,
+        block_lanes: int,
+        recording: Recording,
     ) -> tuple[int, SimulateBlock]:
         """Lanes of a block, and what simulates one."""
 
         def simulate(
             first_lane: int,
             part: Events,
-            rows: tuple[int, ...],
-            stride: int,
             on_advance: Callable[[float], None] | None,
         ) -> Block:
             lanes = slice(first_lane, first_lane + part.n_lanes)
@@ -185,7 +229,7 @@ class JaxEngine:
                 current = np.broadcast_to(
                     current[:, None] if current.ndim == 1 else current[:, lanes], (part.n_steps, part.n_lanes)
                 )
-            return self._run_block(part, own, current, rows, stride, on_advance)
+            return self._run_block(part, own, current, recording, on_advance)
 
         return block_lanes, simulate
 
@@ -194,26 +238,35 @@ class JaxEngine:
         events: Events,
         overrides: Overrides,
         injected: np.ndarray | None,
-        rows: tuple[int, ...],
-        stride: int,
+        recording: Recording,
         on_advance: Callable[[float], None] | None,
     ) -> Block:
-        twin = self.twin
-        parameters = twin.parameters(overrides)
+        twin, rows, stride = self.twin, recording.rows, recording.stride
+        parameters = twin.parameters(overrides, celsius=recording.celsius)
+        events = with_effective_weights(twin.cell, events, parameters)
+        found = {
+            label: connections(twin.cell, twin.cell.placement(label), events) for label in twin.receivers
+        }
         v, states = self._start(parameters, n_lanes=events.n_lanes)
+        if twin.receivers:
+            states = twin.connect(states, parameters, {label: c.weight for label, c in found.items()})
         samples = [np.asarray(v)[None, list(rows)]] if stride else []
+        others = [[np.asarray(x)[None]] for x in self._variables(states, recording.variables)]
         above = np.asarray(v)[0] >= SPIKE_THRESHOLD_mV
         spike_lane, spike_step = [], []
         for start in range(0, events.n_steps, _CHUNK_STEPS):
             stop = min(start + _CHUNK_STEPS, events.n_steps)
-            (v, states), trace = self._advance(
+            arrived = _arrivals(events, start, stop, twin.n_compartments, twin.dtype, twin.ports)
+            arrived |= {label: arrival_counts(c, events, start, stop) for label, c in found.items()}
+            (v, states), (trace, more) = self._advance(
                 v,
                 states,
                 parameters,
-                _arrivals(events, start, stop, twin.n_compartments, twin.dtype),
+                arrived,
                 None if injected is None else injected[start:stop].astype(twin.dtype),
                 n_steps=stop - start,
                 recorded=rows,
+                variables=recording.variables,
             )
             trace = np.asarray(trace)
             now = trace[:, 0] >= SPIKE_THRESHOLD_mV
@@ -224,10 +277,16 @@ class JaxEngine:
             if stride:
                 first = (-start - 1) % stride
                 samples.append(trace[first::stride].copy())
+                for kept, x in zip(others, more, strict=True):
+                    kept.append(np.asarray(x)[first::stride].copy())
             if on_advance is not None:
                 on_advance((stop - start) * twin.dt_ms * 1e-3 * events.n_lanes)
-        voltage = np.concatenate(samples) if stride else np.empty((0, len(rows), events.n_lanes))
-        return voltage, np.concatenate(spike_lane), np.concatenate(spike_step)
+        return Block(
+            v_mV=np.concatenate(samples) if stride else np.empty((0, len(rows), events.n_lanes)),
+            spike_lane=np.concatenate(spike_lane),
+            spike_step=np.concatenate(spike_step),
+            variables=dict(zip(recording.variables, map(np.concatenate, others), strict=True)),
+        )
 
 
 def _even_block(n_lanes: int, cores: int) -> int:
@@ -239,9 +298,16 @@ def _even_block(n_lanes: int, cores: int) -> int:
 
 
 def _arrivals(
-    events: Events, start: int, stop: int, n_compartments: int, dtype: np.dtype
+    events: Events,
+    start: int,
+    stop: int,
+    n_compartments: int,
+    dtype: np.dtype,
+    ports: Mapping[str, Sequence[str]],
 ) -> dict[str, np.ndarray]:
     """Summed weight of the events by port: ``(steps, compartments, lanes)``, in bytes where weights are whole.
+
+    Only of ports that reach synapses which take sums.
 
     Laid out like this the twin only reads them; scattering them itself would cost it a seventh of a step.
     """
@@ -249,6 +315,8 @@ def _arrivals(
     first, last = np.searchsorted(events.step, [start, stop])
     arrived = {}
     for index, name in enumerate(events.port_names):
+        if not ports.get(name):
+            continue
         here = first + np.flatnonzero(events.port[first:last] == index)
         at = (events.step[here] - start, events.compartment[here], events.lane[here])
         place, events_there = np.unique(np.ravel_multi_index(at, shape), return_inverse=True)

@@ -23,7 +23,7 @@ from ketune._jax import jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines._elementwise import UnprintableError
 from ketune.engines._native_source import CellSource, cell_source
-from ketune.engines.jax_engine import Block, JaxEngine, SimulateBlock, SPIKE_THRESHOLD_mV
+from ketune.engines.jax_engine import Block, JaxEngine, Recording, SimulateBlock, SPIKE_THRESHOLD_mV
 from ketune.errors import InputError
 from ketune.events import Events
 
@@ -61,19 +61,27 @@ class NativeEngine(JaxEngine):
         self._fixed_diagonal = np.asarray(self.twin.fixed_diagonal)[:, 0].copy()
 
     def _plan(
-        self, events: Events, overrides: Overrides, injected_nA: np.ndarray | None, block_lanes: int
+        self,
+        events: Events,
+        overrides: Overrides,
+        injected_nA: np.ndarray | None,
+        block_lanes: int,
+        recording: Recording,
     ) -> tuple[int, SimulateBlock]:
         per_lane = any(np.ndim(x) == 2 and np.shape(x)[1] > 1 for x in overrides.values())
-        source = None if per_lane or injected_nA is not None else self._source(overrides)
+        special = bool(recording.variables) or recording.celsius is not None or injected_nA is not None
+        source = None if per_lane or special else self._source(overrides)
         library = None if source is None else self._compiled(source)
         if source is None or library is None:
-            return super()._plan(events, overrides, injected_nA, block_lanes)
+            return super()._plan(events, overrides, injected_nA, block_lanes, recording)
         n = self.twin.n_compartments
         if len(events.compartment) and not 0 <= events.compartment.min() <= events.compartment.max() < n:
             raise ValueError(f"an event arrives at a compartment that this cell of {n} lacks")
-        return _LANES, partial(self._run_native, library.advance, source)
+        return _LANES, partial(self._run_native, library.advance, source, recording)
 
     def _source(self, overrides: Overrides | None) -> CellSource | None:
+        if not self.twin.is_plain:
+            return None
         try:
             return cell_source(self.twin, self.twin.parameters(overrides), _LANES)
         except UnprintableError:
@@ -97,13 +105,13 @@ class NativeEngine(JaxEngine):
         self,
         advance: Any,
         source: CellSource,
+        recording: Recording,
         _first_lane: int,
         events: Events,
-        rows: tuple[int, ...],
-        stride: int,
         on_advance: Callable[[float], None] | None,
     ) -> Block:
         twin, real, v_init_mV = self.twin, self.twin.dtype, self.twin.cell.v_init_mV
+        rows, stride = recording.rows, recording.stride
         if not 0 <= min(rows) <= max(rows) < twin.n_nodes:
             raise ValueError(f"compartments to record must lie in 0 to {twin.n_nodes - 1}")
         v = np.full((twin.n_nodes, _LANES), v_init_mV, real)
@@ -147,7 +155,7 @@ class NativeEngine(JaxEngine):
                 on_advance((stop - start) * twin.dt_ms * 1e-3 * n_lanes)
         lanes, steps = (np.concatenate(x) for x in zip(*found, strict=True))
         voltage = np.concatenate(samples) if stride else np.empty((0, len(rows), n_lanes), real)
-        return voltage, lanes[lanes < n_lanes], steps[lanes < n_lanes]
+        return Block(voltage, lanes[lanes < n_lanes], steps[lanes < n_lanes])
 
 
 def _tips_first(parent: np.ndarray) -> np.ndarray:

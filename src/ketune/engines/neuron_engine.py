@@ -8,15 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from ketune.cell import Cell, Overrides
+from ketune.cell import Cell, Overrides, Placement
 from ketune.engines import neuron_worker as worker
+from ketune.engines.connections import connections
 from ketune.errors import InputError
 from ketune.events import Events
 
@@ -35,11 +36,14 @@ class NeuronRun:
         Compartments whose voltage was kept; the soma (0) comes first.
     v_mV
         ``float (n_steps + 1, len(recorded))`` from time 0 on.
+    variables
+        Recorded variables by ``(label, name)``, ``float (n_steps + 1, rows)``; the label of an ion's is "ions".
     """
 
     dt_ms: float
     recorded: tuple[int, ...]
     v_mV: np.ndarray
+    variables: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
     @property
     def time_ms(self) -> np.ndarray:
@@ -69,6 +73,7 @@ class NeuronJob:
     overrides: Overrides | None = None
     injected_nA: np.ndarray | None = None
     record: Literal["all", "soma"] | Sequence[int] = "soma"
+    variables: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +107,7 @@ def run_neuron(
     overrides: Overrides | None = None,
     injected_nA: np.ndarray | None = None,
     record: Literal["all", "soma"] | Sequence[int] = "all",
+    variables: Sequence[tuple[str, str]] = (),
 ) -> NeuronRun:
     """Simulate one lane of the events in this process.
 
@@ -118,14 +124,17 @@ def run_neuron(
         Current into the soma at each step, ``(n_steps,)``; positive depolarises.
     record
         Compartments whose voltage is kept: "all", "soma", or a list (the soma is added in front).
+    variables
+        What else is kept: ``(label, state)`` of a placement, or ``("ions", name)`` in every compartment.
     """
     from ketune import mechanisms
 
     mechanisms.load_into_neuron()
     if own := _own_files(cell):
         mechanisms.load_into_neuron(own)
-    problem = _problem(NeuronJob(cell, events, lane, overrides, injected_nA, record), libraries=())
-    return _run(problem, worker.simulate(problem))
+    job = NeuronJob(cell, events, lane, overrides, injected_nA, record, variables)
+    problem = _problem(job, libraries=())
+    return _run(job, problem, worker.simulate(problem))
 
 
 def run_in_processes(
@@ -168,7 +177,7 @@ def run_in_processes(
         try:
             while not stopping.is_set():
                 index = waiting.get_nowait()
-                result = mine.solve(problems[index], timeout_s)
+                result = mine.solve(jobs[index], problems[index], timeout_s)
                 with lock:
                     results[index] = result
                     if on_done is not None:
@@ -199,10 +208,11 @@ class _Worker:
     """A process that simulates problems, started when needed and replaced after it died."""
 
     process: subprocess.Popen[bytes] | None = field(default=None)
+    libraries: tuple[str, ...] = ()
 
-    def solve(self, problem: worker.Problem, timeout_s: float) -> NeuronResult:
+    def solve(self, job: NeuronJob, problem: worker.Problem, timeout_s: float) -> NeuronResult:
         begin = time.perf_counter()
-        process = self._started()
+        process = self._started(problem.libraries)
         assert process.stdin is not None
         assert process.stdout is not None
         late = threading.Event()
@@ -215,7 +225,7 @@ class _Worker:
         alarm.start()
         try:
             worker.write_message(process.stdin, problem)
-            voltages, message = worker.read_message(process.stdout)
+            traces, message = worker.read_message(process.stdout)
         except (EOFError, OSError):
             process.kill()
             code = process.wait()
@@ -229,7 +239,7 @@ class _Worker:
         seconds = time.perf_counter() - begin
         if message is not None:
             return NeuronResult("failed", None, message, seconds)
-        return NeuronResult("done", _run(problem, voltages), "", seconds)
+        return NeuronResult("done", _run(job, problem, traces), "", seconds)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -237,7 +247,10 @@ class _Worker:
             self.process.wait()
             self.process = None
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self, libraries: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        if self.libraries != libraries:  # mechanisms cannot be taken out of NEURON again
+            self.stop()
+            self.libraries = libraries
         if self.process is None:
             # A plain command, unlike multiprocessing, does not import the caller's main module again.
             root = Path(__file__).parents[2]
@@ -253,8 +266,37 @@ class _Worker:
         return self.process
 
 
-def _run(problem: worker.Problem, voltages: np.ndarray) -> NeuronRun:
-    return NeuronRun(problem.dt_ms, tuple(problem.record.tolist()), voltages)
+def _run(job: NeuronJob, problem: worker.Problem, traces: worker.Traces) -> NeuronRun:
+    voltages, others = traces
+    wanted: dict[tuple[str, str], list[int]] = {}
+    for column, (label, name, _) in enumerate(_columns(job, problem.placed)):
+        wanted.setdefault((label, name), []).append(column)
+    variables = {key: others[:, columns] for key, columns in wanted.items()}
+    return NeuronRun(problem.dt_ms, tuple(problem.record.tolist()), voltages, variables)
+
+
+def _columns(job: NeuronJob, placed: tuple[worker.Placed, ...]) -> Iterator[tuple[str, str, worker.Variable]]:
+    """Label, name and place of every variable to record, row by row."""
+    labels = [p.label for p in job.cell.placements]
+    for label, name in job.variables:
+        if label == "ions":
+            for row in np.flatnonzero(_has_ion(job.cell, name)).tolist():
+                yield label, name, worker.Variable(-1, row, name)
+            continue
+        index = labels.index(label)
+        array, element = job.cell.placement(label).mechanism.element(name) or (name, None)
+        for row in range(len(placed[index].compartments)):
+            yield label, name, worker.Variable(index, row, array, element)
+
+
+def _has_ion(cell: Cell, variable: str) -> np.ndarray:
+    """Compartments with a mechanism that uses a variable's ion."""
+    mask = np.zeros(cell.table.n, bool)
+    for placement in cell.placements:
+        for ion in placement.mechanism.ions:
+            if variable in (ion.current, ion.reversal, *ion.concentrations):
+                mask[placement.compartments] = True
+    return mask
 
 
 def _own_files(cell: Cell) -> list[Path]:
@@ -265,11 +307,15 @@ def _own_files(cell: Cell) -> list[Path]:
 
 
 def _libraries(cell: Cell) -> tuple[str, ...]:
-    """Compiled mechanisms for a worker, built here where a failure is an exception with the compiler's words."""
+    """Compiled mechanisms for a worker, built here where a failure is an exception with the compiler's words.
+
+    A cell with mechanisms of its own gets a library of just what it uses: these may be called like shipped ones.
+    """
     from ketune import mechanisms
 
-    own = _own_files(cell)
-    return (str(mechanisms.library()), *([str(mechanisms.library(own))] if own else []))
+    if not _own_files(cell):
+        return (str(mechanisms.library()),)
+    return (str(mechanisms.library(sorted({p.mechanism.path for p in cell.placements}))),)
 
 
 def _problem(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
@@ -277,9 +323,11 @@ def _problem(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
     cell, events, table = job.cell, job.events, job.cell.table
     if not 0 <= job.lane < events.n_lanes:
         raise ValueError(f"lane {job.lane} is not one of the events' {events.n_lanes}")
-    mine = np.flatnonzero(events.lane == job.lane)
-    placed, targets = _placed(cell, _of_lane(job), events, mine)
+    recorded = {label for label, _ in job.variables}
+    placed, targets = _placed(cell, _of_lane(job), events, job.lane, recorded)
     parent, first, count = _uniform_runs(cell)
+    reversal, concentration = _ions(cell)
+    event, placed_of, row, name = targets
     return worker.Problem(
         libraries=libraries,
         parent=parent,
@@ -290,18 +338,35 @@ def _problem(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
         cm_uF_cm2=table.cm_uF_cm2,
         ra_ohm_cm=table.ra_ohm_cm,
         placed=placed,
-        reversal_mV=dict(cell.reversal_mV),
+        reversal_mV=reversal,
+        concentration_mM=concentration,
         celsius=cell.celsius,
         v_init_mV=cell.v_init_mV,
-        event_placed=targets[0],
-        event_row=targets[1],
-        event_step=events.step[mine][targets[2]],
-        event_weight=events.weight[mine][targets[2]],
+        event_placed=placed_of,
+        event_row=row,
+        event_step=events.step[event],
+        event_weight=events.weight[event],
+        connection=name,
         injected_nA=None if job.injected_nA is None else np.asarray(job.injected_nA, dtype=np.float64),
         dt_ms=events.dt_ms,
         n_steps=events.n_steps,
         record=_recorded(job, table.n),
+        variables=tuple(variable for _, _, variable in _columns(job, placed)),
     )
+
+
+def _ions(cell: Cell) -> tuple[dict[str, float], dict[str, float]]:
+    """Reversal potentials and concentrations of the ions that the cell uses, as the twin takes them."""
+    from ketune.ions import DEFAULT_CONCENTRATION_mM, DEFAULT_REVERSAL_mV
+
+    reversal, concentration = {}, {}
+    for ion in {ion.name: ion for p in cell.placements for ion in p.mechanism.ions}.values():
+        known = DEFAULT_REVERSAL_mV.get(ion.reversal, 0.0)
+        reversal[ion.reversal] = cell.reversal_mV.get(ion.reversal, known)
+        for name in ion.concentrations:
+            known = DEFAULT_CONCENTRATION_mM.get(name, 1.0)
+            concentration[name] = cell.concentration_mM.get(name, known)
+    return reversal, concentration
 
 
 def _of_lane(job: NeuronJob) -> dict[tuple[str, str], np.ndarray]:
@@ -318,32 +383,63 @@ def _recorded(job: NeuronJob, n: int) -> np.ndarray:
 
 
 def _placed(
-    cell: Cell, overrides: dict[tuple[str, str], np.ndarray], events: Events, mine: np.ndarray
-) -> tuple[tuple[worker.Placed, ...], np.ndarray]:
-    """The placements that matter for some events, and (placement, row, event) of every delivery, shape (3, e)."""
+    cell: Cell,
+    overrides: dict[tuple[str, str], np.ndarray],
+    events: Events,
+    lane: int,
+    whole: Collection[str],
+) -> tuple[tuple[worker.Placed, ...], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """The placements that matter for a lane, and (event, placement, row, connection) of every delivery.
+
+    Those labelled ``whole`` are there on all of their compartments.
+    """
     placed: list[worker.Placed] = []
-    targets = [np.empty((3, 0), dtype=np.int64)]
-    for placement in cell.with_parameters(overrides).placements:
+    targets = [np.empty((4, 0), dtype=np.int64)]
+    changed = cell.with_parameters(overrides)
+    for index, placement in enumerate(changed.placements):
         rows = np.arange(len(placement.compartments))
-        ports = [name for name, labels in cell.ports.items() if placement.label in labels]
-        if ports:
-            numbers = [k for k, name in enumerate(events.port_names) if name in ports]
-            arriving = np.flatnonzero(np.isin(events.port[mine], numbers))
-            at = events.compartment[mine][arriving]
-            here = np.isin(at, placement.compartments)
-            arriving, at = arriving[here], at[here]
-            rows = np.searchsorted(placement.compartments, np.unique(at))
-            row = np.searchsorted(placement.compartments[rows], at)
-            targets.append(np.stack([np.full(len(row), len(placed)), row, arriving]))
-        placed.append(
-            worker.Placed(
-                placement.mechanism.name,
-                placement.mechanism.kind,
-                placement.compartments[rows],
-                {name: values[rows] for name, values in placement.parameters.items()},
-            )
-        )
-    return tuple(placed), np.concatenate(targets, axis=1)
+        heard = any(placement.label in labels for labels in cell.ports.values())
+        if heard:
+            found = connections(cell, placement, events)
+            mine = events.lane[found.event] == lane
+            at = found.row[mine]
+            # before its first event a synapse that only sums events has no current
+            sums = placement.mechanism.merging in ("linear", "plastic")
+            if sums and placement.label not in whole:
+                rows = np.unique(at)
+            row = np.searchsorted(rows, at)
+            which = np.full(len(at), index)
+            targets.append(np.stack([found.event[mine], which, row, found.slot[mine]]))
+        placed.append(_on_rows(placement, rows))
+    event, which, row, slot = np.concatenate(targets, axis=1)
+    order = np.argsort(event, kind="stable")
+    return tuple(placed), (event[order], which[order], row[order], slot[order])
+
+
+def _on_rows(placement: Placement, rows: np.ndarray) -> worker.Placed:
+    mechanism = placement.mechanism
+    elements = {name: mechanism.element(name) for name in placement.parameters}
+    own, shared = {}, {}
+    for name, values in placement.parameters.items():
+        parameter = mechanism.parameters.get(name)
+        if parameter is not None and not parameter.is_range:
+            if len(values) and np.ptp(values) > 0:
+                raise InputError(
+                    f"'{placement.label}': {name} is GLOBAL in {mechanism.path.name}, so it has one value for all "
+                    "compartments; make it RANGE"
+                )
+            shared[name] = float(values[0]) if len(values) else parameter.value
+        else:
+            own[name] = values[rows]
+    return worker.Placed(
+        name=mechanism.name,
+        kind=mechanism.kind,
+        compartments=placement.compartments[rows],
+        parameters=own,
+        shared=shared,
+        elements={name: element for name, element in elements.items() if element is not None},
+        tables=dict(mechanism.tables),
+    )
 
 
 def _uniform_runs(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

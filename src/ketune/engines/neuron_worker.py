@@ -1,7 +1,7 @@
 """NEURON's side of the reference engine: a simulation described by plain data, run here or in a worker process.
 
 Nothing but NumPy and NEURON is imported, so that a worker starts quickly. A worker reads pickled `Problem`s from
-its standard input and answers each with a pickled `(voltages, None)` or `(None, message)`.
+its standard input and answers each with a pickled `(traces, None)` or `(None, message)`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import pickle
 import sys
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import numpy as np
@@ -18,12 +18,29 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A mechanism on compartments (k,) with its parameters (k,); `name` is its SUFFIX or POINT_PROCESS."""
+    """A mechanism on compartments (k,) with its parameters (k,); `name` is its SUFFIX or POINT_PROCESS.
+
+    `shared` are its GLOBAL parameters, `elements` the array and index of parameters that are elements of arrays,
+    `tables` the values of each FUNCTION_TABLE.
+    """
 
     name: str
     kind: str
     compartments: np.ndarray
     parameters: dict[str, np.ndarray]
+    shared: dict[str, float] = field(default_factory=dict)
+    elements: dict[str, tuple[str, int]] = field(default_factory=dict)
+    tables: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """What to record beside the voltage: a variable of a placement's row, or (placed is -1) an ion's variable."""
+
+    placed: int
+    row: int
+    name: str
+    element: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +65,12 @@ class Problem:
         (n_steps,) current into the soma, or None.
     record
         Compartments whose voltage is returned.
+    concentration_mM
+        The ions' concentrations, inside and outside, by name.
+    variables
+        What else is returned; the row of an ion's variable is its compartment.
+    connection
+        (e,) the events' connections: those of equal number, placed and row share one. None: those of equal weight do.
     """
 
     libraries: tuple[str, ...]
@@ -70,10 +93,17 @@ class Problem:
     dt_ms: float
     n_steps: int
     record: np.ndarray
+    concentration_mM: dict[str, float] = field(default_factory=dict)
+    variables: tuple[Variable, ...] = ()
+    connection: np.ndarray | None = None
 
 
-def simulate(problem: Problem) -> np.ndarray:
-    """Voltages (n_steps + 1, len(record)) from time 0 on, by NEURON's fixed-step backward Euler."""
+Traces = tuple[np.ndarray, np.ndarray]
+"""Voltages (n_steps + 1, len(record)), and the other variables (n_steps + 1, len(variables))."""
+
+
+def simulate(problem: Problem) -> Traces:
+    """What is recorded, from time 0 on, by NEURON's fixed-step backward Euler."""
     # Without a display NEURON would print that it has none.
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
     from neuron import h
@@ -83,10 +113,12 @@ def simulate(problem: Problem) -> np.ndarray:
             raise RuntimeError(f"NEURON cannot load {library}")
     segments, keep = _build_cable(h, problem)
     points = _place(h, problem, segments)
-    _set_reversals(h, problem, segments)
+    _set_ions(h, problem, segments)
+    keep += _set_shared(h, problem)
     connections, times = _connect(h, problem, points)
     keep.append(_inject(h, problem, segments[0]))
     voltages = [h.Vector().record(segments[c]._ref_v) for c in problem.record]
+    others = [h.Vector().record(_reference(problem, segments, points, x)) for x in problem.variables]
 
     h.celsius = problem.celsius
     h.secondorder = 0
@@ -100,10 +132,27 @@ def simulate(problem: Problem) -> np.ndarray:
         connection.event(time)
     solver.psolve(problem.n_steps * problem.dt_ms)
 
-    result = np.empty((problem.n_steps + 1, len(voltages)))
-    for column, voltage in enumerate(voltages):
-        result[:, column] = voltage.as_numpy()
+    return _columns(voltages, problem), _columns(others, problem)
+
+
+def _columns(vectors: list[Any], problem: Problem) -> np.ndarray:
+    result = np.empty((problem.n_steps + 1, len(vectors)))
+    for column, vector in enumerate(vectors):
+        result[:, column] = vector.as_numpy()
     return result
+
+
+def _reference(problem: Problem, segments: list[Any], points: dict[tuple[int, int], Any], x: Variable) -> Any:
+    """NEURON's pointer to a variable."""
+    if x.placed < 0:
+        return getattr(segments[x.row], f"_ref_{x.name}")
+    placed = problem.placed[x.placed]
+    if placed.kind == "density":
+        owner = getattr(segments[placed.compartments[x.row]], placed.name)
+    else:
+        owner = points[x.placed, x.row]
+    reference = getattr(owner, f"_ref_{x.name}")
+    return reference if x.element is None else reference[x.element]
 
 
 def _build_cable(h: Any, problem: Problem) -> tuple[list[Any], list[Any]]:
@@ -135,30 +184,61 @@ def _place(h: Any, problem: Problem, segments: list[Any]) -> dict[tuple[int, int
                 # Inserting twice does nothing.
                 segment.sec.insert(placed.name)
                 target = getattr(segment, placed.name)
-            else:
+            elif placed.kind == "point":
                 target = points[index, row] = getattr(h, placed.name)(segment)
+            else:
+                target = points[index, row] = getattr(h, placed.name)()
             for name, values in placed.parameters.items():
-                setattr(target, name, float(values[row]))
+                if name in placed.elements:
+                    array, element = placed.elements[name]
+                    getattr(target, array)[element] = float(values[row])
+                else:
+                    setattr(target, name, float(values[row]))
     return points
 
 
-def _set_reversals(h: Any, problem: Problem, segments: list[Any]) -> None:
-    for name, value in problem.reversal_mV.items():
-        ion = f"{name.removeprefix('e')}_ion"
+def _set_ions(h: Any, problem: Problem, segments: list[Any]) -> None:
+    for name, value in {**problem.reversal_mV, **problem.concentration_mM}.items():
+        ion = f"{name[1:] if name in problem.reversal_mV else name[:-1]}_ion"
+        start = f"{name}0_{ion}"
+        if name in problem.concentration_mM and hasattr(h, start):
+            # where a mechanism writes the concentration NEURON starts from this
+            setattr(h, start, value)
         for segment in segments:
             if h.ismembrane(ion, sec=segment.sec):
                 setattr(segment, name, value)
 
 
+def _set_shared(h: Any, problem: Problem) -> list[Any]:
+    """GLOBAL parameters, tables that are given, and tables that interpolate switched off; what has to be kept."""
+    keep = []
+    for placed in problem.placed:
+        if hasattr(h, f"usetable_{placed.name}"):
+            setattr(h, f"usetable_{placed.name}", 0)
+        for name, value in placed.shared.items():
+            if name in placed.elements:
+                array, element = placed.elements[name]
+                getattr(h, f"{array}_{placed.name}")[element] = value
+            else:
+                setattr(h, f"{name}_{placed.name}", value)
+        for name, (x, y) in placed.tables.items():
+            vectors = h.Vector(y), h.Vector(x)
+            getattr(h, f"table_{name}_{placed.name}")(*vectors)
+            keep.append(vectors)
+    return keep
+
+
 def _connect(h: Any, problem: Problem, points: dict[tuple[int, int], Any]) -> tuple[list[Any], list[float]]:
-    """A connection and a delivery time for every event; events of one weight share a connection."""
+    """A connection and a delivery time for every event."""
     shared: dict[tuple[int, int, float], Any] = {}
     connections = []
-    events = (problem.event_placed, problem.event_row, problem.event_weight)
-    for key in zip(*(column.tolist() for column in events), strict=True):
+    name = problem.event_weight if problem.connection is None else problem.connection
+    events = (problem.event_placed, problem.event_row, name)
+    keys = zip(*(column.tolist() for column in events), strict=True)
+    for key, weight in zip(keys, problem.event_weight.tolist(), strict=True):
         if key not in shared:
             shared[key] = h.NetCon(None, points[key[:2]])
-            shared[key].weight[0] = key[2]
+            shared[key].weight[0] = weight
         connections.append(shared[key])
     return connections, (problem.event_step * problem.dt_ms).tolist()
 
@@ -208,7 +288,7 @@ def serve() -> None:
             problem = read_message(sys.stdin.buffer)
         except EOFError:
             return
-        answer: tuple[np.ndarray | None, str | None]
+        answer: tuple[Traces | None, str | None]
         try:
             needed = tuple(path for path in problem.libraries if path not in loaded)
             loaded.update(needed)

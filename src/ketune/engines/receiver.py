@@ -72,10 +72,9 @@ class Receiver:
         if self.sends_events:
             s, c, queue = self._deliver_own(v, s, c, queue, p, before=t, inclusive=False)
         if counts is not None:
-            for slot in range(counts.shape[1]):
-                # more events of one connection in one step than two would need a rate of 1/dt
-                for repeat in range(2):
-                    due = counts[:, slot] > repeat
+            for repeat in range(counts.shape[0]):
+                for slot in range(counts.shape[2]):
+                    due = counts[repeat, :, slot]
                     s, c, queue = self._apply(v, s, c, queue, p, due, slot, t, jnp.zeros((), v.dtype))
         if self.sends_events:
             s, c, queue = self._deliver_own(v, s, c, queue, p, before=t + 0.5 * dt_ms, inclusive=True)

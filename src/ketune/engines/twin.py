@@ -7,7 +7,7 @@ states then advance with the new voltage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,8 +25,8 @@ Derivative = Literal["analytic", "forward_difference"]
 Parameters = dict[str, dict[str, Array]]
 States = dict[str, dict[str, Array]]
 Arrivals = dict[str, Float[Array, "compartments lanes"]]
-"""By port the summed weight of its events; by label of a synapse that does not share its states, the number of events
-of each of its connections, ``(rows, slots, lanes)``."""
+"""By port the summed weight of its events; by label of a synapse that does not share its states, whether each of its
+connections has a first, second, ... event, ``(repeats, rows, slots, lanes)``."""
 
 IONS = "ions"
 """Where the states hold the ion variables that change, ``(compartments, lanes)`` each."""
@@ -104,6 +104,8 @@ class Twin:
         ``float64`` (the twin contract) or ``float32`` (fits and statistics).
     derivative
         How currents are linearised: ``"forward_difference"`` as NEURON does (float64 only), or ``"analytic"``.
+    keep_currents
+        Keep each mechanism's currents of the last step with the states, so that they can be recorded.
 
     Attributes
     ----------
@@ -114,7 +116,13 @@ class Twin:
     """
 
     def __init__(
-        self, cell: Cell, *, dt_ms: float, dtype: Any = jnp.float64, derivative: Derivative = "analytic"
+        self,
+        cell: Cell,
+        *,
+        dt_ms: float,
+        dtype: Any = jnp.float64,
+        derivative: Derivative = "analytic",
+        keep_currents: bool = False,
     ) -> None:
         if derivative == "forward_difference" and jnp.dtype(dtype) != jnp.float64:
             raise ValueError("a forward difference over 0.001 mV needs float64")
@@ -125,6 +133,7 @@ class Twin:
                     f"{placement.mechanism.path.name} has {placement.mechanism.problems[0].construct}"
                 )
         self.cell, self.dt_ms, self.dtype, self.derivative = cell, dt_ms, jnp.dtype(dtype), derivative
+        self.keep_currents = keep_currents
         self.placements = in_neurons_order(cell.placements)
         self.ions = ion_uses(cell)
         self._varying = frozenset().union(*(use.varying for use in self.ions))
@@ -149,6 +158,12 @@ class Twin:
             p.label: jnp.asarray(self._scale_to_nA(p)[:, None], self.dtype) for p in cell.placements
         }
 
+    @property
+    def is_plain(self) -> bool:
+        """Only voltage and the mechanisms' own states change, and events only add to them."""
+        special = any(p.mechanism.remember or p.mechanism.conductance for p in self.cell.placements)
+        return not (self._varying or self.has_clock or self.receivers or special or plastic_labels(self.cell))
+
     def _scale_to_nA(self, placement: Placement) -> np.ndarray:
         """What turns a placement's current into nA on the rows it is computed on: density currents are per area."""
         rows = self._rows[placement.label]
@@ -162,14 +177,18 @@ class Twin:
         """Rows of a placement's arrays that are its own compartments; None where it is computed on no others."""
         return self.cell.placement(label).compartments if self._rows[label].index is None else None
 
-    def parameters(self, overrides: Overrides | None = None) -> Parameters:
+    def parameters(self, overrides: Overrides | None = None, *, celsius: float | None = None) -> Parameters:
         """Parameters of every placement as arrays ``(k, 1)`` or ``(k, lanes)``, with what follows from them.
 
         Parameters
         ----------
         overrides
             ``(label, parameter) -> value`` broadcastable to ``(k,)`` or, with two dimensions, to ``(k, lanes)``.
+        celsius
+            Another temperature than the cell's.
         """
+        cell = self.cell if celsius is None else replace(self.cell, celsius=celsius)
+        ions = self.ions if celsius is None else ion_uses(cell)
         overrides = overrides or {}
         unknown = {key for key in overrides if key[0] not in self.cell.by_label}
         if unknown:
@@ -188,16 +207,20 @@ class Twin:
                     array = jnp.asarray(value, self.dtype)
                     array = array if array.ndim == 2 else jnp.broadcast_to(array, (k,))[:, None]
                     p[name] = jnp.broadcast_to(array, (k, array.shape[1]))[source]
-            p |= {k: jnp.asarray(x, self.dtype) for k, x in self.cell.environment(self.dt_ms).items()}
-            p |= self._constant_inputs(placement)
+            p |= {k: jnp.asarray(x, self.dtype) for k, x in cell.environment(self.dt_ms).items()}
+            p |= self._constant_inputs(placement, ions)
             result[placement.label] = p | dict(placement.mechanism.derived(p))
+        if self._varying:
+            start = {name: x for use in ions for name, x in use.start.items()}
+            result[IONS] = {name: jnp.asarray(x[:, None], self.dtype) for name, x in start.items()}
+            result[IONS]["celsius"] = jnp.asarray(cell.celsius, self.dtype)
         return result
 
-    def _constant_inputs(self, placement: Placement) -> dict[str, Array]:
+    def _constant_inputs(self, placement: Placement, ions: tuple[IonUse, ...]) -> dict[str, Array]:
         """Geometry and constant ion variables that a mechanism reads, one value for each of its rows."""
         table, inputs = self.cell.table, placement.mechanism.inputs
         known = {"diam": table.diam_um, "area": table.area_um2}
-        for use in self.ions:
+        for use in ions:
             known |= {name: x for name, x in use.start.items() if name not in self._varying}
         at = placement.compartments[self._rows[placement.label].source]
         return {
@@ -222,7 +245,7 @@ class Twin:
         v = jnp.full((self.n_nodes, n_lanes), self.cell.v_init_mV, self.dtype)
         states: States = {}
         if self._varying:
-            states[IONS] = self._initial_ions(n_lanes)
+            states[IONS] = self._initial_ions(parameters[IONS], n_lanes)
         if self.has_clock:
             states[CLOCK] = {"t": jnp.zeros((), self.dtype)}
         for placement in self.placements:
@@ -230,20 +253,20 @@ class Twin:
             shape = (self._rows[label].size, n_lanes)
             p = self._now(placement, parameters[label], states, 0.0)
             found = dict(mechanism.init(self._rows[label].take(v), p))
-            self._set_ions(placement, states, found, at_start=True)
+            self._set_ions(placement, states, found, parameters.get(IONS, {}))
             states[label] = {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in found.items()}
+            if self.keep_currents and mechanism.currents:
+                states[_currents(label)] = {k: jnp.zeros(shape, self.dtype) for k in mechanism.currents}
             if label in self.receivers:
                 sends = mechanism.init_sends(self._rows[label].take(v), p) if mechanism.init_sends else {}
                 states[_queue(label)] = self.receivers[label].queue(sends, shape, self.dtype)
         return v, states
 
-    def _initial_ions(self, n_lanes: int) -> dict[str, Array]:
-        known: dict[str, np.ndarray] = {}
-        for use in self.ions:
-            known |= use.start | {use.ion.current: np.zeros(self.n_compartments)}
+    def _initial_ions(self, start: dict[str, Array], n_lanes: int) -> dict[str, Array]:
         shape = (self.n_compartments, n_lanes)
+        none = jnp.zeros(shape, self.dtype)
         return {
-            name: jnp.broadcast_to(jnp.asarray(known[name][:, None], self.dtype), shape)
+            name: jnp.broadcast_to(start[name], shape) if name in start else none
             for name in sorted(self._varying)
         }
 
@@ -278,7 +301,11 @@ class Twin:
         return p | now | ({"t": jnp.asarray(t, self.dtype)} if "t" in inputs or self.receivers else {})
 
     def _set_ions(
-        self, placement: Placement, states: States, values: dict[str, Any], *, at_start: bool = False
+        self,
+        placement: Placement,
+        states: States,
+        values: dict[str, Any],
+        at_start: dict[str, Array] | None = None,
     ) -> None:
         """Move the ion variables that a mechanism wrote from its values to the ions' states."""
         written = [name for name in placement.mechanism.ion_writes if name in values]
@@ -290,21 +317,38 @@ class Twin:
             new = jnp.asarray(values.pop(name), self.dtype)
             shape = (rows.size, ions[name].shape[1])
             ions[name] = rows.put(ions[name], jnp.broadcast_to(new, shape))
-        if at_start:  # NEURON corrects the reversal potential as soon as INITIAL has set a concentration
+        if (
+            at_start is not None
+        ):  # NEURON corrects the reversal potential as soon as INITIAL has set a concentration
             present = np.zeros(self.n_compartments, bool)
             present[placement.compartments] = True
             for use in self.ions:
                 if set(use.ion.concentrations) & set(written):
-                    ions = self._nernst(use, ions, use.nernst_at & present)
+                    ions = self._nernst(use, ions, at_start, use.nernst_at & present)
         states[IONS] = ions
 
-    def _nernst(self, use: IonUse, ions: dict[str, Array], where: np.ndarray) -> dict[str, Array]:
+    def _nernst(
+        self, use: IonUse, ions: dict[str, Array], start: dict[str, Array], where: np.ndarray
+    ) -> dict[str, Array]:
         if not where.any() or use.ion.reversal not in ions:
             return ions
         inside, outside = (ions[x] for x in use.ion.concentrations)
-        valence = use.ion.valence or 0.0
-        computed = nernst(inside, outside, valence, self.cell.celsius, jnp.log)
+        computed = nernst(inside, outside, use.ion.valence or 0.0, start["celsius"], jnp.log)
         return ions | {use.ion.reversal: jnp.where(where[:, None], computed, ions[use.ion.reversal])}
+
+    def variable(self, states: States, label: str, name: str) -> Float[Array, "rows lanes"]:
+        """A state of a placement, or (label "ions") an ion's variable where mechanisms use the ion."""
+        if label != IONS:
+            own = self.own_rows(label)
+            held = states[label] if name in states[label] else states[_currents(label)]
+            return held[name] if own is None else held[name][own]
+        for use in self.ions:
+            if name in (use.ion.current, use.ion.reversal, *use.ion.concentrations):
+                rows = np.flatnonzero(use.present)
+                if name in states.get(IONS, {}):
+                    return states[IONS][name][rows]
+                break
+        raise InputError(f"cell '{self.cell.name}': '{name}' is no ion variable that changes during a run")
 
     def arrivals(
         self,
@@ -372,7 +416,7 @@ class Twin:
         if self._varying:
             ions = dict(states[IONS])
             for use in self.ions:
-                ions = self._nernst(use, ions, use.advance_at)
+                ions = self._nernst(use, ions, parameters[IONS], use.advance_at)
                 if use.ion.current in ions:
                     ions[use.ion.current] = jnp.zeros_like(ions[use.ion.current])
             states[IONS] = ions
@@ -387,6 +431,9 @@ class Twin:
             current = current + rows.spread(i * self.to_nA[label])
             slope = slope + rows.spread(g * self.to_nA[label])
             self._sum_ion_currents(placement, here, states, p)
+            if self.keep_currents:
+                by_name = placement.mechanism.currents_by_name(here, states[label], p)
+                states[_currents(label)] = {k: jnp.broadcast_to(x, here.shape) for k, x in by_name.items()}
         return current, slope, states
 
     def _sum_ion_currents(self, placement: Placement, v: Array, states: States, p: dict[str, Array]) -> None:
@@ -482,6 +529,10 @@ class Twin:
 
 def _queue(label: str) -> str:
     return f"{label} self-events"
+
+
+def _currents(label: str) -> str:
+    return f"{label} currents"
 
 
 def _connections(label: str) -> str:

@@ -15,6 +15,7 @@ from ketune.afferents import MAX_PER_STEP, STREAMS, Candidates, Drive, rate_hz
 from ketune.cell import Cell, Overrides
 from ketune.engines.slots import lay_out
 from ketune.engines.twin import Twin
+from ketune.errors import InputError
 from ketune.fitting._parameters import drive_at, synapse_overrides, values_of
 from ketune.fitting._readout import Hazard, silent_cell
 
@@ -58,6 +59,11 @@ class SilentTwin:
         checkpoint_steps: int = 32,
         overrides: Overrides | None = None,
     ) -> None:
+        if cell.tells_connections_apart:
+            raise InputError(
+                f"cell '{cell.name}' cannot be fitted: gradients need synapses whose events add up, without short-term "
+                "plasticity or states of their own"
+            )
         self.drive, self.dt_ms, self.warm_up_ms = drive, dt_ms, warm_up_ms
         self.twin = Twin(silent_cell(cell), dt_ms=dt_ms, dtype=dtype)
         self._fixed = dict(overrides or {})

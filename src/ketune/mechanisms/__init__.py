@@ -2,13 +2,14 @@
 
 from ketune.mechanisms._library import (
     CompilationError,
+    built_in_names,
     cache_directory,
     cache_key,
     library,
     load_into_neuron,
 )
-from ketune.mechanisms._mechanism import MOD_DIRECTORY, Mechanism, load, mod_path, names
-from ketune.mechanisms._syntax import Ion, Parameter, Problem, TranslationError
+from ketune.mechanisms._mechanism import MOD_DIRECTORY, Mechanism, function_tables, load, mod_path, names
+from ketune.mechanisms._syntax import Ion, Parameter, Problem, TranslationError, find_line
 
 __all__ = [
     "MOD_DIRECTORY",
@@ -18,8 +19,11 @@ __all__ = [
     "Parameter",
     "Problem",
     "TranslationError",
+    "built_in_names",
     "cache_directory",
     "cache_key",
+    "find_line",
+    "function_tables",
     "library",
     "load",
     "load_into_neuron",

@@ -57,6 +57,7 @@ class _Unroller:
             assigned=self.all_names(file.assigned),
             ranges=frozenset(self.all_names(tuple(file.ranges))),
             globals=frozenset(self.all_names(tuple(file.globals))),
+            private=frozenset(self.all_names(tuple(file.private))),
             initial=self.body(file.initial, {}),
             breakpoint=self.body(file.breakpoint, {}),
             derivatives={name: self.body(body, {}) for name, body in file.derivatives.items()},

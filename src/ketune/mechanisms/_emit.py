@@ -189,6 +189,7 @@ class Emitter:
             return f"where({self.condition(expr)}, 1.0, 0.0)", _ATOM
         if isinstance(expr, Call):
             return self._call(expr), _ATOM
+        assert isinstance(expr, Bin)  # arrays are gone by now
         if expr.op == "^":
             return self._power(expr)
         own = _PRECEDENCE[expr.op]

@@ -99,8 +99,11 @@ class Flattener:
     ) -> Body:
         """A block of the file. Local names are unique within it and differ from every name of the file.
 
-        `arguments` are the names known in it too, each with the one that stands for it. Where `sends` is a list, `net_send` is allowed and sets three variables: the
-        list gets their prefix (`send_0`: `send_0_on`, `send_0_time`, `send_0_flag`).
+        Args:
+            body: its statements.
+            arguments: names known in it too, each with the one that stands for it.
+            sends: where it is a list, `net_send` is allowed and sets three variables: the list gets their prefix
+                (`send_0`: `send_0_on`, `send_0_time`, `send_0_flag`).
         """
         arguments = arguments or {}
         known, self.known, self._sends = self.known, self.known | {*arguments.values()}, sends
@@ -203,7 +206,7 @@ class Flattener:
             prefix = self.reserve(f"send_{len(self._sends)}")
             self._sends.append(prefix)
             delay, flag = (self._resolve(arg, scope) for arg in call.args)
-            values = {"on": _linear.ONE, "time": Bin("+", Var("t"), delay), "flag": flag}
+            values: dict[str, Expr] = {"on": _linear.ONE, "time": Bin("+", Var("t"), delay), "flag": flag}
             return tuple(Assign(f"{prefix}_{key}", value) for key, value in values.items())
         if name == "net_move" and self._sends is not None and len(call.args) == 1:
             prefix = self.reserve(f"move_{len(self._sends)}")

@@ -68,6 +68,13 @@ def library(paths: Iterable[str | Path] | None = None) -> Path:
     return built_once(cache_directory() / cache_key(files), _find_library, build)
 
 
+def built_in_names() -> frozenset[str]:
+    """The mechanisms that NEURON has by itself, or that something else has put into it in this process."""
+    h = import_neuron().h
+    with captured_output():
+        return frozenset(_mechanisms_in(h) - _loaded.keys())
+
+
 def load_into_neuron(paths: Iterable[str | Path] | None = None) -> None:
     """Make the shipped mechanisms, or the given files, known to NEURON in this process.
 
@@ -117,7 +124,7 @@ def _sha256(file: Path) -> str:
 def _suffix(file: Path) -> str:
     found = re.search(
         r"\b(?:SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)",
-        blank_comments(file.read_text(encoding="utf-8")),
+        blank_comments(file.read_text(encoding="utf-8", errors="replace")),
     )
     if found is None:
         raise InputError(f"{file}: no SUFFIX or POINT_PROCESS; this is not a mechanism")

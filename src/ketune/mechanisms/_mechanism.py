@@ -7,6 +7,7 @@ import linecache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ class Mechanism:
 
     The functions are pure, elementwise and differentiable. Voltage `v` (mV), the dictionary of states `s` and the
     dictionary `p` hold arrays or numbers that broadcast against each other; float32 in gives float32 out. `p` holds
-    every parameter, the :attr:`inputs` (what the cell gives: `celsius` in degC, `dt` and `t` in ms, `diam` in um, `area`
-    in um2, and ion variables such as `ena`, `cai`, `ica`) and, except for :attr:`derived` and :attr:`init`, the derived
-    values: ``p = {**p, **mechanism.derived(p)}`` once before a run.
+    every parameter, the :attr:`inputs` (what the cell gives: `celsius` in degC, `dt` and `t` in ms, `diam` in um,
+    `area` in um2, and ion variables such as `ena`, `cai`, `ica`) and, except for :attr:`derived` and :attr:`init`,
+    the derived values: ``p = {**p, **mechanism.derived(p)}`` once before a run.
 
     Attributes:
         name: SUFFIX, POINT_PROCESS or ARTIFICIAL_CELL.
@@ -50,6 +51,7 @@ class Mechanism:
             (yes, once each event's weight is known: :func:`event_weight`), "separate" (no), "none" (takes no events).
         arguments: NET_RECEIVE's arguments, of which each connection has its own; the first is the weight.
         constructs: the NMODL constructs that the file uses.
+        range_variables: what the file declares RANGE.
         tables: the values given for each FUNCTION_TABLE, (x, y).
         arrays: arrays of the file and their sizes; element 2 of `ca` is the variable `ca_2` here.
         problems: what is not translated, where the file was loaded for NEURON only; then the functions raise.
@@ -63,7 +65,8 @@ class Mechanism:
         event_jump: p -> what an event of (effective) weight 1 adds to each state; empty where `merging` is "separate".
         event_weight: (c, p) -> (effective weight, c) of an event at p["t"], where `merging` is "plastic".
         init_connection: (v, s, c, p) -> c at the start of a run; None for connections with a weight only.
-        net_receive: (v, s, c, p) -> (states changed, c, [(sent, time, flag), ...]) for an event with p["flag"] at p["t"].
+        net_receive: (v, s, c, p) -> (states changed, c, [(sent, time, flag), ...]) for an event with p["flag"] at
+            p["t"].
         moves: for each of the last, whether it moves the self-event of flag 1 that is under way instead (`net_move`).
         init_sends: (v, p) -> the self-events that INITIAL sends, as `send_0_on`, `send_0_time`, `send_0_flag`, ...
     """
@@ -86,6 +89,7 @@ class Mechanism:
     moves: tuple[bool, ...]
     n_initial_sends: int
     constructs: tuple[str, ...]
+    range_variables: frozenset[str]
     tables: Tables
     arrays: dict[str, int]
     problems: tuple[Problem, ...]
@@ -150,6 +154,17 @@ def mod_path(name_or_path: str | Path) -> Path:
     return path.resolve()
 
 
+def function_tables(path: Path) -> tuple[str, ...]:
+    """The FUNCTION_TABLEs of a file, which need values.
+
+    Raises:
+        TranslationError: a syntax error.
+    """
+    from ketune.mechanisms._parse import examine
+
+    return tuple(examine(path)[0].tables)
+
+
 def load(
     name_or_path: str | Path,
     *,
@@ -208,6 +223,7 @@ def _load(
         "ions": source.ions,
         "electrode": source.electrode,
         "constructs": source.constructs,
+        "range_variables": source.ranges,
         "tables": tables,
         "arrays": dict(source.arrays),
     }
@@ -257,7 +273,7 @@ def _check_tables(source: Source, tables: Tables) -> None:
                 f"the command line --table {name}=FILE.csv"
             )
         x, y = tables[name]
-        if len(x) != len(y) or len(x) < 2 or any(b <= a for a, b in zip(x, x[1:], strict=False)):
+        if len(x) != len(y) or len(x) < 2 or any(b <= a for a, b in pairwise(x)):
             raise InputError(
                 f"{source.path.name}: the values of FUNCTION_TABLE {name} have to be two columns of at least two "
                 "rows, the first increasing"

@@ -106,6 +106,7 @@ class _Reader(StatementReader):
         self.electrode: list[str] = []
         self.ranges: set[str] = set()
         self.globals: set[str] = set()
+        self.private: set[str] = set()
         self.parameters: dict[str, s.Parameter] = {}
         self.constants: dict[str, float] = {}
         self.units: dict[str, str] = {}
@@ -146,7 +147,7 @@ class _Reader(StatementReader):
                 # outside the blocks LOCAL makes one variable for the whole file
                 names = self._locals(children)
                 self.assigned += names
-                self.globals.update(names)
+                self.private.update(names)
             elif kind == "FunctionTableBlock":
                 self.note("FUNCTION_TABLE")
                 arguments = tuple(text(parts[0]) for k, parts in map(split, children) if k == "Argument")
@@ -176,6 +177,7 @@ class _Reader(StatementReader):
             conductances=tuple(self.conductances),
             ranges=frozenset(self.ranges),
             globals=frozenset(self.globals),
+            private=frozenset(self.private),
             parameters={
                 name: s.Parameter(name, p.value, p.unit, p.low, p.high, is_range=name in self.ranges)
                 for name, p in self.parameters.items()

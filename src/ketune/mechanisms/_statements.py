@@ -63,8 +63,8 @@ class StatementReader:
 
     def refuse(self, construct: str, message: str, pattern: str | None = None) -> None:
         """Remember a construct that is not translated, at every place where `pattern` finds it."""
-        lines = s.find_lines(self.text, pattern or rf"\b{re.escape(construct)}\b") or [None]
-        for line in lines:
+        lines: list[int | None] = [*s.find_lines(self.text, pattern or rf"\b{re.escape(construct)}\b")]
+        for line in lines or [None]:
             problem = s.Problem(line, construct, message)
             if problem not in self.problems:
                 self.problems.append(problem)
@@ -245,7 +245,7 @@ class StatementReader:
             return s.Var(name)
         if kind == "UnaryExpression":
             operand = self.expression(parts[1])
-            return {"-": s.Neg, "!": s.Not}[text(parts[0])](operand)
+            return s.Neg(operand) if text(parts[0]) == "-" else s.Not(operand)
         if kind == "BinaryExpression":
             return s.Bin(text(parts[1]), self.expression(parts[0]), self.expression(parts[2]))
         if kind == "FunctionCall":

@@ -211,7 +211,7 @@ class Newton:
         rates: the variable that holds each state's rate (amount per time where there are volumes).
         jacobian: (row, column) -> variable with the rate's derivative; None where it is left to JAX.
         volumes: each state's volume, "" for 1.
-        conserved: row -> (the variable of the total, coefficient of each state): this equation replaces the state's own.
+        conserved: row -> (the variable of the total, coefficient of each state), which replaces the row's equation.
         linear: one iteration is exact.
         step: dt, or the step that stands for a steady state.
         explicit: solved by the fourth-order Runge-Kutta method instead.
@@ -321,6 +321,7 @@ class Source:
     conductances: tuple[str, ...] = ()
     ranges: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
     parameters: dict[str, Parameter] = field(default_factory=dict)
     constants: dict[str, float] = field(default_factory=dict)
     states: tuple[str, ...] = ()

@@ -331,8 +331,13 @@ class _Translator:
         never_set = (needs | ((initial_needs | connect_needs) & memory)) - carried - {*self.derived}
         never_set |= {name for name in carried if name not in in_initial}
         for name in sorted(never_set - self.parameters.keys()):
-            # such a variable is 0 unless the user sets it
-            self.parameters[name] = Parameter(name, 0.0, is_range=name in source.ranges)
+            # such a variable is 0 unless the user sets it, if that is possible
+            if name in source.ranges | source.globals:
+                self.parameters[name] = Parameter(name, 0.0, is_range=name in source.ranges)
+            elif name in carried:
+                self.initial = (Assign(name, lin.ZERO), *self.initial)
+            else:
+                source.constants[name] = 0.0
         self.used: set[str] = set()
 
     def _needs(self, held: Set[str]) -> set[str]:
@@ -357,8 +362,9 @@ class _Translator:
             if found & carried <= differing:
                 break
             differing |= found & carried
-        for name in sorted(differing & self.source.globals):
-            message = "is GLOBAL but differs between compartments, so NEURON uses the last one's value; make it RANGE"
+        for name in sorted(differing & (self.source.globals | self.source.private)):
+            kind = "GLOBAL" if name in self.source.globals else "LOCAL to the file"
+            message = f"is {kind} but differs between compartments, so NEURON uses the last one's value; make it RANGE"
             raise self.source.error(name, message)
 
     # text
@@ -369,19 +375,13 @@ class _Translator:
         return self._function("derived(p)", self.initial, self.derived, given)
 
     def _init(self) -> list[str]:
-        results = (*self.states, *(x for x in self.ion_writes if x in written(self.initial)))
+        body = self.initial
+        results = (*self.states, *(x for x in self.ion_writes if x in written(body)))
         given = self._given() - {*self.states} | {x for x in self.states if x in self.parameters}
-        lines = self._function(
-            "init(v, p)", self.initial, results, given, spread=True, held=set(),
-        )  # fmt: skip
+        lines = self._function("init(v, p)", body, results, given, spread=True, held=set())
         if self.initial_sends:
-            lines += ["", ""] + self._function(
-                "init_sends(v, p)",
-                self.initial,
-                tuple(_send_variables(self.initial_sends)),
-                given,
-                held=set(),
-            )
+            sent = tuple(sorted(_send_variables(self.initial_sends)))
+            lines += ["", "", *self._function("init_sends(v, p)", body, sent, given, held=set())]
         return lines
 
     def _conductance(self) -> list[str]:
@@ -412,10 +412,12 @@ class _Translator:
         if self.receive.merging == "none":
             return
         given = self._given() | {*self.arguments, "flag"}
-        first, *others = self.arguments or ("",)
+        others = self.arguments[1:]
         if others:
-            start = tuple(Assign(x, lin.ZERO) for x in others) if not self.source_initial else ()
-            body = start + self.connect
+            # without an INITIAL block NEURON sets all arguments but the first to 0
+            assert self.source.net_receive is not None
+            unset = () if self.source.net_receive.initial is not None else others
+            body = tuple(Assign(x, lin.ZERO) for x in unset) + self.connect
             yield self._function("init_connection(v, s, c, p)", body, self.arguments, given)
         if self.receive.merging == "plastic":
             lines = self._function(
@@ -437,13 +439,6 @@ class _Translator:
         )
         lines[-1] = f"    return {{{states}}}, {{{arguments}}}, [{sends}]"
         yield lines
-        del first
-
-    @property
-    def source_initial(self) -> bool:
-        """NET_RECEIVE has an INITIAL block; without one NEURON sets all arguments but the first to 0."""
-        receive = self.source.net_receive
-        return receive is not None and receive.initial is not None
 
     def _given(self) -> set[str]:
         return {"v", *GIVEN, *self.states, *self.parameters, *self.derived, *self.ion_inputs}

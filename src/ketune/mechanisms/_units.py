@@ -87,7 +87,8 @@ def _table() -> tuple[dict[str, str], dict[str, float]]:
     path = next(Path(neuron.__file__).parent.glob(".data/share/nrn/lib/nrnunits.lib"), None)
     if path is None:
         return {}, {}
-    units, prefixes = {}, {}
+    units: dict[str, str] = {}
+    prefixes: dict[str, float] = {}
     for line in path.read_text(encoding="latin-1").splitlines():
         name, _, definition = line.partition("\t")
         definition = definition.strip()
