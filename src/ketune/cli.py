@@ -321,8 +321,10 @@ def report(
 def verify(json: Json = False) -> _console.Answer:
     """Compare the JAX engine with NEURON.
 
-    Every mechanism alone, and the spiking cell with synapses, with and without the drug, on two morphologies: the
-    voltages of both engines agree within 1e-6 mV over one second in every compartment, or the exit code is 1.
+    Every mechanism alone, the calcium channels with their pool, and all mechanisms together on the default cell, at
+    6.3, 23 and 37 degC where the temperature matters; the spiking cell with synapses on two morphologies; with and
+    without the drug: the voltages of both engines agree within 1e-6 mV over one second in every compartment, or the
+    exit code is 1.
 
     Examples:
 
@@ -475,7 +477,7 @@ def _describe_mechanisms(result: Mapping[str, Any]) -> Iterator[str]:
 def _describe_verify(result: Mapping[str, Any]) -> Iterator[str]:
     width = max((len(case["name"]) for case in result["cases"]), default=0)
     for case in result["cases"]:
-        line = f"{case['name']:{width}}  {case['condition']:10}"
+        line = f"{case['name']:{width}}  {case['condition']:10}  {case['celsius']:4g} degC"
         if case["max_dv_mV"] is not None:
             line += f"  max |dV| {case['max_dv_mV']:.1e} mV"
         if "n_spikes" in case:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,10 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
     Returns
     -------
     dict
-        ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``max_dv_mV`` (None where
-        NEURON did not finish), where and when it was (``compartment``, ``at_ms``), the range of the voltages, ``ok``
-        and, where that is false, ``problem``; synaptic cases also with ``n_spikes`` and ``n_nmda_spikes``
+        ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``celsius``,
+        ``max_dv_mV`` (None where NEURON did not finish), where and when it was (``compartment``, ``at_ms``), the range
+        of the voltages, ``ok`` and, where that is false, ``problem``; synaptic cases also with ``n_spikes`` and
+        ``n_nmda_spikes``
         (:func:`ketune.plateaus.nmda_spikes`); what was required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``),
         ``duration_ms``, ``dt_ms``, the drugged condition, and ``seconds``.
     """
@@ -39,8 +41,9 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
     begin = time.perf_counter()
     todo = list(cases(duration_ms))
     jobs = [
-        NeuronJob(case.cell, case.events, lane, case.overrides, case.injected_nA, record="all")
+        NeuronJob(cell, case.events, lane, case.overrides, case.injected_nA, record="all")
         for case in todo
+        for cell in (replace(case.cell, celsius=celsius) for celsius in case.temperatures_degC)
         for lane in range(len(case.conditions))
     ]
     with progress.task("NEURON", total=sum(_work(job.cell) for job in jobs)) as task:
@@ -54,8 +57,8 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
     with progress.task("JAX, and comparison", total=sum(_work(case.cell) for case in todo)) as task:
         for case in todo:
             task.describe(f"JAX: {case.name}")
-            mine = results[len(found) : len(found) + len(case.conditions)]
-            found += _compare(case, mine)
+            n = len(case.conditions) * len(case.temperatures_degC)
+            found += _compare(case, results[len(found) : len(found) + n])
             task.advance(_work(case.cell))
     return {
         "ok": all(entry["ok"] for entry in found),
@@ -77,40 +80,46 @@ def _work(cell: Any) -> int:
 
 
 def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
-    """An entry for each condition."""
-    run = _run_twin(case)
+    """An entry for each temperature and condition."""
     entries = []
-    for lane, (condition, result) in enumerate(zip(case.conditions, results, strict=True)):
-        entry: dict[str, Any] = {"name": case.name, "condition": condition, "max_dv_mV": None}
-        problems = []
-        v = run.v_mV[:, :, lane]
-        if result.run is None:
-            problems.append(f"NEURON: {result.message}")
-        else:
-            # Comparisons with a voltage that is not a number are false: such a difference is an infinite one.
-            difference = np.nan_to_num(np.abs(v - result.run.v_mV), nan=np.inf)
-            step, compartment = np.unravel_index(np.argmax(difference), difference.shape)
-            worst = float(difference[step, compartment])
-            entry |= {"max_dv_mV": worst, "compartment": int(compartment), "at_ms": float(step * DT_ms)}
-            if not worst <= CONTRACT_mV:
-                problems.append(
-                    f"differs by {worst:.1e} mV in compartment {compartment} at {step * DT_ms:g} ms"
-                )
-        entry |= {"min_mV": float(v.min()), "max_mV": float(v.max()), "n_compartments": case.cell.table.n}
-        if case.synaptic:
-            without = run.v_mV[:, :, len(case.conditions) + lane]
-            entry["n_spikes"] = int(run.counts()[lane])
-            entry["n_nmda_spikes"] = len(nmda_spikes(v, without, case.cell.table, DT_ms))
-            for what, least in (("n_spikes", MIN_SPIKES), ("n_nmda_spikes", MIN_NMDA_SPIKES)):
-                if entry[what] < least:
-                    problems.append(f"{what} is {entry[what]}, at least {least} are needed to test the cell")
-        entry |= {"ok": not problems, "problem": "; ".join(problems)}
-        entries.append(entry)
+    n = len(case.conditions)
+    for k, (celsius, run) in enumerate(zip(case.temperatures_degC, _run_twin(case), strict=True)):
+        for lane, condition in enumerate(case.conditions):
+            entry = _compare_lane(case, run, lane, results[k * n + lane])
+            entries.append({"name": case.name, "condition": condition, "celsius": celsius} | entry)
     return entries
 
 
-def _run_twin(case: Case) -> Run:
-    """All conditions in JAX; a synaptic case's again without NMDA conductance, which shows what NMDA spikes are."""
+def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict[str, Any]:
+    entry: dict[str, Any] = {"max_dv_mV": None}
+    problems = []
+    v = run.v_mV[:, :, lane]
+    if result.run is None:
+        problems.append(f"NEURON: {result.message}")
+    else:
+        # Comparisons with a voltage that is not a number are false: such a difference is an infinite one.
+        difference = np.nan_to_num(np.abs(v - result.run.v_mV), nan=np.inf)
+        step, compartment = np.unravel_index(np.argmax(difference), difference.shape)
+        worst = float(difference[step, compartment])
+        entry |= {"max_dv_mV": worst, "compartment": int(compartment), "at_ms": float(step * DT_ms)}
+        if not worst <= CONTRACT_mV:
+            problems.append(f"differs by {worst:.1e} mV in compartment {compartment} at {step * DT_ms:g} ms")
+    entry |= {"min_mV": float(v.min()), "max_mV": float(v.max()), "n_compartments": case.cell.table.n}
+    if case.synaptic:
+        without = run.v_mV[:, :, len(case.conditions) + lane]
+        entry["n_spikes"] = int(run.counts()[lane])
+        entry["n_nmda_spikes"] = len(nmda_spikes(v, without, case.cell.table, DT_ms))
+        for what, least in (("n_spikes", MIN_SPIKES), ("n_nmda_spikes", MIN_NMDA_SPIKES)):
+            if entry[what] < least:
+                problems.append(f"{what} is {entry[what]}, at least {least} are needed to test the cell")
+    return entry | {"ok": not problems, "problem": "; ".join(problems)}
+
+
+def _run_twin(case: Case) -> list[Run]:
+    """All conditions in JAX, at each temperature.
+
+    A synaptic case's again without NMDA conductance, which shows what NMDA spikes are.
+    """
     events, overrides = case.events, dict(case.overrides)
     n = len(case.conditions)
     if case.synaptic:
@@ -122,6 +131,13 @@ def _run_twin(case: Case) -> Run:
                 gmax = placement.parameters["gmax"][:, None]
                 overrides[label, "gmax"] = np.repeat(gmax, 2 * n, axis=1) * (np.arange(2 * n) < n)
     engine = JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64, derivative="forward_difference")
-    return engine.run(
-        events, overrides=overrides, injected_nA=case.injected_nA, record=range(case.cell.table.n)
-    )
+    return [
+        engine.run(
+            events,
+            overrides=overrides,
+            injected_nA=case.injected_nA,
+            record=range(case.cell.table.n),
+            celsius=celsius,
+        )
+        for celsius in case.temperatures_degC
+    ]

@@ -46,6 +46,8 @@ class Case:
         ``(n_steps,)`` into the soma, or None.
     synaptic
         Somatic and NMDA spikes are counted and required.
+    temperatures_degC
+        At which the case is simulated; a synaptic case has one.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Case:
     overrides: Overrides
     injected_nA: np.ndarray | None = None
     synaptic: bool = False
+    temperatures_degC: tuple[float, ...] = (37.0,)
 
 
 def cases(duration_ms: float = 1000.0) -> Iterator[Case]:
@@ -67,6 +70,8 @@ def cases(duration_ms: float = 1000.0) -> Iterator[Case]:
     """
     for name in mechanisms.names():
         yield mechanism_case(name, duration_ms)
+    yield calcium_case(duration_ms)
+    yield complete_case(duration_ms)
     for path in (SMALL_MORPHOLOGY, DEFAULT_MORPHOLOGY):
         yield spiking_case(path.stem, duration_ms)
 
@@ -83,7 +88,18 @@ _ALONE: dict[str, dict[str, float]] = {
     "AMPA": {"gmax": 2e-3, "e": 3.0},
     "NMDA": {"gmax": 5e-4, "mg": 1.2, "block": 0.1},
     "GABAA": {"gmax": 3e-3, "e": -75.0},
+    "cahva": {"gbar": 2e-3, "block": 0.1},
+    "calva": {"gbar": 2e-3, "block": 0.1},
+    "capool": {"decay": 80.0},
+    "sk": {"gbar": 1e-2},
+    "nap": {"gbar": 2e-4, "block": 0.1},
+    "AMPA_STP": {"gmax": 4e-3, "e": 3.0, "U": 0.4, "tau_rec": 150.0, "tau_facil": 40.0},
+    "NMDA_STP": {"gmax": 1e-3, "mg": 1.2, "U": 0.2, "tau_rec": 100.0, "tau_facil": 300.0},
+    "GABAA_STP": {"gmax": 4e-3, "e": -75.0, "tau_rec": 200.0},
+    "NMDA5": {"gmax": 2e-3, "ket": 3.0, "block0": 0.2},
+    "NMDA10": {"gmax": 2e-2, "ket": 3.0, "block0": 0.2},
 }
+TEMPERATURES_degC = (6.3, 23.0, 37.0)
 
 
 def mechanism_case(name: str, duration_ms: float) -> Case:
@@ -96,8 +112,8 @@ def mechanism_case(name: str, duration_ms: float) -> Case:
     table = build(read_morphology(SMALL_MORPHOLOGY), cm_uF_cm2={"basal": 2.0, "apical": 2.0})
     values = {key: np.full(table.n, p.value) for key, p in mechanism.parameters.items()}
     values |= {key: np.full(table.n, value) for key, value in _ALONE.get(name, {}).items()}
-    conductance = next(key for key in ("gbar", "gmax", "g") if key in values)
-    values[conductance] *= np.linspace(1.0, 0.3, table.n)
+    for conductance in [key for key in ("gbar", "gmax", "g") if key in values][:1]:
+        values[conductance] *= np.linspace(1.0, 0.3, table.n)
     everywhere = np.arange(table.n)
     placements = [Placement(name, mechanism, everywhere, values)]
     if name != "leak":
@@ -129,6 +145,113 @@ def mechanism_case(name: str, duration_ms: float) -> Case:
         events=Events.stack([events] * len(conditions)),
         overrides=_by_lane(cell, list(conditions.values())),
         injected_nA=_current_steps(n_steps),
+        temperatures_degC=TEMPERATURES_degC if _warm(mechanism) else (37.0,),
+    )
+
+
+def _warm(mechanism: mechanisms.Mechanism) -> bool:
+    """Whether the temperature matters, to the kinetics or through an ion's concentrations."""
+    concentrations = {name for ion in mechanism.ions for name in ion.concentrations}
+    used = {*mechanism.inputs, *mechanism.ion_writes}
+    return "celsius" in used or bool(concentrations & used)
+
+
+_CALCIUM: dict[str, dict[str, float]] = {
+    "cahva": {"gbar": 5e-4},
+    "calva": {"gbar": 5e-4},
+    "capool": {"gamma": 0.02, "decay": 80.0},
+    "sk": {"gbar": 2e-3},
+}
+
+
+def calcium_case(duration_ms: float) -> Case:
+    """The mechanisms that share calcium, on a passive cell: channels fill the pool, and it opens another."""
+    table = build(read_morphology(SMALL_MORPHOLOGY), cm_uF_cm2={"basal": 2.0, "apical": 2.0})
+    passive = {"g": np.full(table.n, 1e-4), "e": np.full(table.n, -70.0)}
+    placements = [
+        Placement("leak", mechanisms.load("leak"), np.arange(table.n), passive),
+        *_channels(_CALCIUM, np.arange(table.n)),
+    ]
+    cell = Cell(
+        name="calcium",
+        table=table,
+        placements=tuple(placements),
+        ports={},
+        reversal_mV={"ek": -85.0},
+        celsius=37.0,
+        v_init_mV=-70.0,
+        concentration_mM={"cai": 1e-4, "cao": 2.0},
+    )
+    n_steps = round(duration_ms / DT_ms)
+    return Case(
+        name="calcium channels, pool and sk together",
+        cell=cell,
+        conditions=("control",),
+        events=Events.none(n_lanes=1, n_steps=n_steps, dt_ms=DT_ms),
+        overrides={},
+        injected_nA=_current_steps(n_steps),
+        temperatures_degC=TEMPERATURES_degC,
+    )
+
+
+def _channels(values: dict[str, dict[str, float]], compartments: np.ndarray) -> list[Placement]:
+    """Shipped mechanisms with the given parameters, labelled by their names."""
+    found = []
+    for name, own in values.items():
+        mechanism = mechanisms.load(name)
+        parameters = {
+            key: np.full(len(compartments), own.get(key, p.value)) for key, p in mechanism.parameters.items()
+        }
+        found.append(Placement(name, mechanism, compartments, parameters))
+    return found
+
+
+# beside the default cell's own mechanisms, so small that the cell keeps firing
+_BESIDE = {
+    "cahva": {"gbar": 5e-5},
+    "calva": {"gbar": 5e-5},
+    "capool": {"gamma": 0.02},
+    "sk": {"gbar": 2e-4},
+    "nap": {"gbar": 2e-5},
+}
+_SYNAPSES_BESIDE = {
+    "exc": {
+        "AMPA_STP": {"gmax": 1e-4},
+        "NMDA_STP": {"gmax": 1e-4},
+        "NMDA5": {"gmax": 2e-4},
+        "NMDA10": {"gmax": 1e-3},
+    },
+    "sst": {"GABAA_STP": {"gmax": 1e-4}},
+}
+
+
+def complete_case(duration_ms: float) -> Case:
+    """The default cell with every shipped mechanism at once, firing to a grating and volleys, at three temperatures."""
+    cell = build_cell()
+    table = cell.table
+    placements = [*cell.placements, *_channels(_BESIDE, np.arange(table.n))]
+    ports = dict(cell.ports)
+    for port, synapses in _SYNAPSES_BESIDE.items():
+        placements += _channels(synapses, cell.placement(cell.ports[port][0]).compartments)
+        ports[port] += tuple(synapses)
+    cell = replace(
+        cell,
+        name="default cell with every mechanism",
+        placements=tuple(placements),
+        ports=ports,
+        concentration_mM={"cai": 1e-4, "cao": 2.0},
+    )
+    layout = place_synapses(cell, seed=_SEED)
+    warm_up = 0.1 * duration_ms
+    grating = Grating((90.0,), window_ms=duration_ms - warm_up, warm_up_ms=warm_up)
+    ongoing = hard_events(layout, grating, Drive(peak_rate_hz=3.0), trials=range(1), seed=_SEED, dt_ms=DT_ms)
+    return Case(
+        name=cell.name,
+        cell=cell,
+        conditions=("control",),
+        events=_with_volleys(ongoing, _tips(table), 1.0),
+        overrides={},
+        temperatures_degC=TEMPERATURES_degC,
     )
 
 
@@ -232,7 +355,13 @@ def _with_volleys(events: Events, tips: np.ndarray, weight: float) -> Events:
         compartment=np.concatenate([events.compartment, np.repeat(at, 10)]),
         port=np.concatenate([events.port, np.full(len(step), port)]),
         weight=np.concatenate([events.weight, np.full(len(step), weight)]),
+        connection=None if events.connection is None else _with_own(events.connection, len(step)),
     )
+
+
+def _with_own(connection: np.ndarray, n: int) -> np.ndarray:
+    """The connections' numbers, and one more for the volleys."""
+    return np.append(connection, np.full(n, connection.max(initial=0) + 1))
 
 
 def _drug_effect(table: CompartmentTable) -> DrugEffect:

@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxtyping import Array
 
-from ketune._jax import jnp
+from ketune._jax import jax, jnp
 from ketune.engines.connections import QUEUE
 from ketune.mechanisms import Mechanism
 
@@ -75,7 +75,8 @@ class Receiver:
             for repeat in range(counts.shape[0]):
                 for slot in range(counts.shape[2]):
                     due = counts[repeat, :, slot]
-                    s, c, queue = self._apply(v, s, c, queue, p, due, slot, t, jnp.zeros((), v.dtype))
+                    flag, which = jnp.zeros((), v.dtype), jnp.full(due.shape, slot)
+                    s, c, queue = self._apply(v, s, c, queue, p, due, which, t, flag)
         if self.sends_events:
             s, c, queue = self._deliver_own(v, s, c, queue, p, before=t + 0.5 * dt_ms, inclusive=True)
         return s, c, queue
@@ -84,18 +85,23 @@ class Receiver:
         self, v: Array, s: Values, c: Values, queue: Values, p: Values, *, before: Array, inclusive: bool
     ) -> tuple[Values, Values, Values]:
         """Due self-events, the earliest first."""
-        for _ in range(QUEUE):
+
+        def due_now(queue: Values) -> Array:
+            earliest = jnp.min(queue["time"], axis=0)  # nan where a queue was full: never due, and seen below
+            return earliest <= before if inclusive else earliest < before
+
+        def deliver(carry: tuple[Values, Values, Values]) -> tuple[Values, Values, Values]:
+            s, c, queue = carry
+            due = due_now(queue)
             first = jnp.argmin(queue["time"], axis=0)[None]
-            time, flag, connection = (jnp.take_along_axis(queue[k], first, 0)[0] for k in queue)
-            due = time <= before if inclusive else time < before
+            time, flag, connection = (
+                jnp.take_along_axis(queue[key], first, 0)[0] for key in ("time", "flag", "connection")
+            )
             taken = due & (jnp.arange(queue["time"].shape[0])[:, None, None] == first)
             queue = queue | {"time": jnp.where(taken, jnp.inf, queue["time"])}
-            now = jnp.where(due, time, 0.0)
-            n_slots = next(iter(c.values())).shape[1] if c else 1
-            for slot in range(-1, n_slots):
-                mine = due & (connection == slot)
-                s, c, queue = self._apply(v, s, c, queue, p, mine, slot, now, flag)
-        return s, c, queue
+            return self._apply(v, s, c, queue, p, due, connection, jnp.where(due, time, 0.0), flag)
+
+        return jax.lax.while_loop(lambda carry: jnp.any(due_now(carry[2])), deliver, (s, c, queue))
 
     def _apply(
         self,
@@ -105,23 +111,28 @@ class Receiver:
         queue: Values,
         p: Values,
         due: Array,
-        slot: int,
+        slot: Array,
         t: Array,
         flag: Array,
     ) -> tuple[Values, Values, Values]:
-        """NET_RECEIVE where ``due``."""
-        own = {name: x[:, slot] if slot >= 0 else jnp.zeros_like(v) for name, x in c.items()}
+        """NET_RECEIVE where ``due``, for the connection ``slot`` of each synapse (-1: none, its arguments are 0)."""
+        chosen = {name: jnp.arange(x.shape[1])[:, None] == slot[:, None] for name, x in c.items()}
+        own = {name: jnp.sum(jnp.where(chosen[name], x, 0.0), axis=1) for name, x in c.items()}
         changed, arguments, sends = self.net_receive(v, s, own, p | {"t": t, "flag": flag})
         s = s | {name: jnp.where(due, x, s[name]) for name, x in changed.items() if name in s}
-        if slot >= 0:
-            c = {name: x.at[:, slot].set(jnp.where(due, arguments[name], own[name])) for name, x in c.items()}
+        c = {
+            name: jnp.where(
+                chosen[name] & due[:, None], jnp.broadcast_to(arguments[name], due.shape)[:, None], x
+            )
+            for name, x in c.items()
+        }
         for moves, (on, time, code) in zip(self.mechanism.moves, sends, strict=True):
             sent = due & jnp.broadcast_to(jnp.asarray(on) != 0, due.shape)
             queue = _move(queue, sent, time) if moves else _push(queue, sent, time, code, slot)
         return s, c, queue
 
 
-def _push(queue: Values, sent: Array, time: Any, flag: Any, connection: int) -> Values:
+def _push(queue: Values, sent: Array, time: Any, flag: Any, connection: Array | int) -> Values:
     """One more self-event where ``sent``; a full queue gets NaN, which the voltage shows."""
     free = jnp.isinf(queue["time"])
     first = jnp.argmax(free, axis=0)[None]
@@ -132,7 +143,7 @@ def _push(queue: Values, sent: Array, time: Any, flag: Any, connection: int) -> 
     return {
         "time": jnp.where(place, when, queue["time"]),
         "flag": jnp.where(place, jnp.asarray(flag, dtype), queue["flag"]),
-        "connection": jnp.where(place, jnp.int32(connection), queue["connection"]),
+        "connection": jnp.where(place, jnp.asarray(connection, jnp.int32), queue["connection"]),
     }
 
 

@@ -247,7 +247,7 @@ class Twin:
         if self._varying:
             states[IONS] = self._initial_ions(parameters[IONS], n_lanes)
         if self.has_clock:
-            states[CLOCK] = {"t": jnp.zeros((), self.dtype)}
+            states[CLOCK] = {"t": jnp.zeros((), self.dtype), "step": jnp.zeros((), jnp.int32)}
         for placement in self.placements:
             label, mechanism = placement.label, placement.mechanism
             shape = (self._rows[label].size, n_lanes)
@@ -386,7 +386,8 @@ class Twin:
         if not self.receivers:
             return states
         states = dict(states)
-        t = states[CLOCK]["t"]
+        # the events' own time: the sum of the steps is off by its rounding
+        t = states[CLOCK]["step"].astype(self.dtype) * self.dt_ms
         for label, receiver in self.receivers.items():
             placement = self.cell.placement(label)
             p = self._now(placement, parameters[label], states, t)
@@ -514,11 +515,13 @@ class Twin:
         diagonal = self.fixed_diagonal + jnp.pad(slope, extra)
         v = v + self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
         if self.has_clock:
-            states[CLOCK] = {"t": states[CLOCK]["t"] + 0.5 * self.dt_ms + 0.5 * self.dt_ms}
-        t = states[CLOCK]["t"] if self.has_clock else 0.0
+            clock = states[CLOCK]
+            t = clock["t"] + 0.5 * self.dt_ms + 0.5 * self.dt_ms
+            states[CLOCK] = {"t": t, "step": clock["step"] + 1}
+        now = states[CLOCK]["t"] if self.has_clock else 0.0
         for placement in self.placements:
             label, rows = placement.label, self._rows[placement.label]
-            p = self._now(placement, parameters[label], states, t)
+            p = self._now(placement, parameters[label], states, now)
             new = dict(placement.mechanism.advance(rows.take(v), states[label], p))
             self._set_ions(placement, states, new)
             states[label] = {
