@@ -71,6 +71,15 @@ class Cell:
     v_init_mV: float
     concentration_mM: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for placement in self.placements:
+            repeated = len(np.unique(placement.compartments)) < len(placement.compartments)
+            if repeated and placement.mechanism.merging != "separate":
+                raise InputError(
+                    f"cell '{self.name}': '{placement.label}' is on a compartment twice; its synapses share their states, "
+                    "so once is enough"
+                )
+
     @cached_property
     def by_label(self) -> dict[str, Placement]:
         """Placements by their label."""
@@ -118,10 +127,20 @@ class Cell:
             raise InputError(f"cell '{self.name}' has no parameter '{label}.{name}' to set")
         return replace(self, placements=tuple(placements))
 
+    def _surroundings(self, placement: Placement) -> dict[str, Any]:
+        """What a mechanism reads of the cell at the start, before any INITIAL has set a concentration."""
+        from ketune.ions import ion_uses
+
+        rows, table = placement.compartments, self.table
+        known: dict[str, Any] = {"t": 0.0, "diam": table.diam_um[rows], "area": table.area_um2[rows]}
+        for use in ion_uses(self):
+            known |= {name: values[rows] for name, values in use.start.items()} | {use.ion.current: 0.0}
+        return {**self.environment(dt_ms=0.025), **known}
+
     def rest_balanced(self, leak_label: str = "leak") -> Cell:
         """A copy whose leak reversal makes ``v_init_mV`` the resting potential of every compartment.
 
-        The steady-state ionic currents at ``v_init_mV`` are summed and cancelled by the leak, compartment by
+        The steady-state currents at ``v_init_mV`` of all mechanisms that JAX knows are summed and cancelled by the leak, compartment by
         compartment (as Park et al. 2019 do), so that a control cell starts at rest.
 
         Raises
@@ -132,13 +151,14 @@ class Cell:
         """
         total = np.zeros(self.table.n)
         for placement in self.placements:
-            if placement.label == leak_label or placement.mechanism.kind != "density":
+            mechanism = placement.mechanism
+            if placement.label == leak_label or mechanism.kind != "density" or mechanism.problems:
                 continue
-            p: dict[str, Any] = {**placement.parameters, **self.environment(dt_ms=0.025)}
-            p |= placement.mechanism.derived(p)
+            p: dict[str, Any] = {**placement.parameters, **self._surroundings(placement)}
+            p |= mechanism.derived(p)
             v = np.full(placement.compartments.shape, self.v_init_mV)
-            states = placement.mechanism.init(v, p)
-            total[placement.compartments] += np.asarray(placement.mechanism.current(v, states, p))
+            states = mechanism.init(v, p)
+            total[placement.compartments] += np.asarray(mechanism.current(v, states, p))
         leak = self.placement(leak_label)
         e_leak = self.v_init_mV + total[leak.compartments] / leak.parameters["g"]
         worst = int(np.argmax(np.abs(e_leak + 75.0)))

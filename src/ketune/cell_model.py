@@ -25,23 +25,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DensityModel(_Strict):
-    """A channel: its parameters per region; it sits where its first parameter is given."""
+class MechanismModel(_Strict):
+    """A mechanism: a shipped one by name, or a `.mod` file beside the model file, with the values of its tables.
+
+    ``neuron_only`` accepts a file that cannot be translated; such a cell runs in NEURON alone, without gradients.
+    """
 
     label: str
     mechanism: str
-    parameters: dict[str, ByRegion]
+    tables: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {}
+    neuron_only: bool = False
+
+    def load(self) -> mechanisms.Mechanism:
+        """The mechanism itself."""
+        return mechanisms.load(self.mechanism, tables=self.tables, neuron_only=self.neuron_only)
 
 
-class SynapseModel(_Strict):
-    """A kind of synapse: one merged point process on each compartment of its regions."""
+class DensityModel(MechanismModel):
+    """A channel: its parameters per region; it sits where its first parameter is given, or in its regions."""
 
-    label: str
-    mechanism: str
+    parameters: dict[str, ByRegion] = {}
+    regions: tuple[str, ...] | None = None
+
+
+class SynapseModel(MechanismModel):
+    """A kind of synapse on each compartment of its regions.
+
+    Synapses that share their states (see ``Mechanism.merging``) are one point process on each compartment. Of others
+    there are ``per_compartment``, among which the connections on the compartment are dealt out; 1 is an approximation in
+    which these act as one synapse.
+    """
+
     port: str
+    per_compartment: Annotated[int, Field(ge=1)] = 1
     regions: tuple[str, ...]
     within_um: Positive | None = None
-    parameters: dict[str, float]
+    parameters: dict[str, float] = {}
 
 
 class CellModel(_Strict):
@@ -54,6 +73,7 @@ class CellModel(_Strict):
     d_lambda: Annotated[float, Field(gt=0, le=2)]
     cm_uF_cm2: dict[str, float]
     reversal_mV: dict[str, float]
+    concentration_mM: dict[str, Positive] = {}
     density: tuple[DensityModel, ...]
     synapse: tuple[SynapseModel, ...] = ()
 
@@ -88,7 +108,7 @@ def read_model(path: str | Path) -> CellModel:
     """
     path = Path(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = _beside(path, tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{path}: cannot read the cell model ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -99,6 +119,15 @@ def read_model(path: str | Path) -> CellModel:
         first = error.errors()[0]
         where = ".".join(str(x) for x in first["loc"]) or "file"
         raise InputError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _beside(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """The content with the paths of `.mod` files taken from the model file's directory."""
+    for entry in (*content.get("density", ()), *content.get("synapse", ())):
+        mechanism = entry.get("mechanism") if isinstance(entry, dict) else None
+        if isinstance(mechanism, str) and mechanism.endswith(".mod"):
+            entry["mechanism"] = str(path.parent / mechanism)
+    return content
 
 
 @cache
@@ -140,6 +169,7 @@ def build_cell(
         placements=tuple(p for p in placements if len(p.compartments)),
         ports=ports,
         reversal_mV=dict(model.reversal_mV),
+        concentration_mM=dict(model.concentration_mM),
         celsius=model.celsius,
         v_init_mV=model.v_init_mV,
     ).rest_balanced()
@@ -150,30 +180,42 @@ def default_cell(**options: Any) -> Cell:
     return build_cell(**options)
 
 
-def _mechanism(name: str, label: str, parameters: set[str]) -> mechanisms.Mechanism:
-    mechanism = mechanisms.load(name)
-    if unknown := parameters - set(mechanism.parameters):
+def _mechanism(model: DensityModel | SynapseModel) -> mechanisms.Mechanism:
+    mechanism = model.load()
+    if unknown := set(model.parameters) - set(mechanism.parameters):
         raise InputError(
-            f"'{label}': mechanism '{name}' has no parameter '{sorted(unknown)[0]}' "
+            f"'{model.label}': mechanism '{mechanism.name}' has no parameter '{sorted(unknown)[0]}' "
             f"(it has {', '.join(mechanism.parameters)})"
         )
     return mechanism
 
 
 def _density(model: DensityModel, table: compartments.CompartmentTable) -> Placement:
-    mechanism = _mechanism(model.mechanism, model.label, set(model.parameters))
+    mechanism = _mechanism(model)
+    if mechanism.kind != "density":
+        raise InputError(f"'{model.label}': {mechanism.name} is a point process; list it under [[synapse]]")
     first = next(iter(model.parameters.values()), 0.0)
-    present = np.isin(table.region, list(first)) if isinstance(first, dict) else np.ones(table.n, bool)
+    regions = model.regions or (tuple(first) if isinstance(first, dict) else compartments.REGIONS)
+    present = np.isin(table.region, regions)
     rows = np.flatnonzero(present)
     return Placement(model.label, mechanism, rows, _values(mechanism, model.parameters, table.region[rows]))
 
 
 def _synapse(model: SynapseModel, table: compartments.CompartmentTable) -> Placement:
-    mechanism = _mechanism(model.mechanism, model.label, set(model.parameters))
+    mechanism = _mechanism(model)
+    if mechanism.kind == "density":
+        raise InputError(
+            f"'{model.label}': {mechanism.name} is a density mechanism; list it under [[density]]"
+        )
+    if model.per_compartment > 1 and mechanism.merging != "separate":
+        raise InputError(
+            f"'{model.label}': synapses of {mechanism.name} on one compartment share their states exactly; leave out "
+            "per_compartment"
+        )
     present = np.isin(table.region, model.regions)
     if model.within_um is not None:
         present &= table.path_um <= model.within_um
-    rows = np.flatnonzero(present)
+    rows = np.repeat(np.flatnonzero(present), model.per_compartment)
     return Placement(model.label, mechanism, rows, _values(mechanism, model.parameters, table.region[rows]))
 
 

@@ -58,9 +58,10 @@ class _Rows:
     present: np.ndarray
 
     @classmethod
-    def of(cls, compartments: np.ndarray, n: int) -> _Rows:
-        repeated = len(np.unique(compartments)) < len(compartments)
-        if repeated or len(compartments) <= _COMPUTE_EVERYWHERE_FROM * n:
+    def of(cls, placement: Placement, n: int) -> _Rows:
+        compartments = placement.compartments
+        own_states = placement.mechanism.merging == "separate"  # whose connections have rows too
+        if own_states or len(compartments) <= _COMPUTE_EVERYWHERE_FROM * n:
             return cls(n, compartments, np.arange(len(compartments)), np.ones(len(compartments), bool))
         source, present = np.zeros(n, int), np.zeros(n, bool)
         source[compartments] = np.arange(len(compartments))
@@ -150,7 +151,7 @@ class Twin:
         self.n_compartments = table.n
         self.n_nodes = len(table.node_parent)
         self.solver = TreeSolver(table.node_parent, table.node_g_uS)
-        self._rows = {p.label: _Rows.of(p.compartments, table.n) for p in cell.placements}
+        self._rows = {p.label: _Rows.of(p, table.n) for p in cell.placements}
         capacitance = np.zeros(self.n_nodes)
         capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
         self.fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)

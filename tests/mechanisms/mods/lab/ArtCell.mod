@@ -1,4 +1,4 @@
-: refused: ARTIFICIAL_CELL has no membrane and no BREAKPOINT (NEURON compiles it)
+: artificial cell: a leaky integrator without membrane that reports its spikes by net_event
 NEURON { ARTIFICIAL_CELL refcell RANGE tau, m }
 PARAMETER { tau = 10 (ms) }
 ASSIGNED { m t0 (ms) }
