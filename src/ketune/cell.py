@@ -76,8 +76,8 @@ class Cell:
             repeated = len(np.unique(placement.compartments)) < len(placement.compartments)
             if repeated and placement.mechanism.merging != "separate":
                 raise InputError(
-                    f"cell '{self.name}': '{placement.label}' is on a compartment twice; its synapses share their states, "
-                    "so once is enough"
+                    f"cell '{self.name}': '{placement.label}' is on a compartment twice; its synapses share their "
+                    "states, so once is enough"
                 )
 
     @cached_property
@@ -140,8 +140,8 @@ class Cell:
     def rest_balanced(self, leak_label: str = "leak") -> Cell:
         """A copy whose leak reversal makes ``v_init_mV`` the resting potential of every compartment.
 
-        The steady-state currents at ``v_init_mV`` of all mechanisms that JAX knows are summed and cancelled by the leak, compartment by
-        compartment (as Park et al. 2019 do), so that a control cell starts at rest.
+        The steady-state currents at ``v_init_mV`` of all mechanisms that JAX knows are summed and cancelled by the
+        leak, compartment by compartment (as Park et al. 2019 do), so that a control cell starts at rest.
 
         Raises
         ------

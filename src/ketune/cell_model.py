@@ -52,8 +52,8 @@ class SynapseModel(MechanismModel):
     """A kind of synapse on each compartment of its regions.
 
     Synapses that share their states (see ``Mechanism.merging``) are one point process on each compartment. Of others
-    there are ``per_compartment``, among which the connections on the compartment are dealt out; 1 is an approximation in
-    which these act as one synapse.
+    there are ``per_compartment``, among which the connections on the compartment are dealt out; 1 is an approximation
+    in which these act as one synapse.
     """
 
     port: str

@@ -10,11 +10,12 @@ from ketune.mechanisms._syntax import Assign, Bin, Body, Call, Expr, If, Neg, Ne
 
 
 class Degree(IntEnum):
-    """How an expression depends on some states: not at all, in proportion to them, or otherwise (affine too)."""
+    """How an expression depends on some states: it is 0, free of them, proportional to them, or otherwise (affine)."""
 
-    FREE = 0
-    LINEAR = 1
-    OTHER = 2
+    ZERO = 0
+    FREE = 1
+    LINEAR = 2
+    OTHER = 3
 
 
 def superposes(
@@ -32,15 +33,15 @@ def superposes(
     linear = set(changed)
     while True:
         after = _degrees(advance, linear, flattener)
-        spread = {x for x in held - linear if after.get(x, Degree.FREE) != Degree.FREE}
+        spread = {x for x in held - linear if after.get(x, Degree.FREE) > Degree.FREE}
         if not spread:
             break
         linear |= spread
-    if any(after.get(x, Degree.LINEAR) != Degree.LINEAR for x in linear):
+    if any(after.get(x, Degree.LINEAR) not in (Degree.ZERO, Degree.LINEAR) for x in linear):
         return False
     for body in (advance, currents):
         found = _degrees(body, linear, flattener)
-        if any(found[x] != Degree.LINEAR for x in outputs if x in found):
+        if any(found[x] not in (Degree.ZERO, Degree.LINEAR) for x in outputs if x in found):
             return False
     return True
 
@@ -59,7 +60,7 @@ def _after(body: Body, known: dict[str, Degree], flattener: Flattener) -> dict[s
         elif isinstance(statement, If):
             then = _after(statement.then, known, flattener)
             otherwise = _after(statement.otherwise, known, flattener)
-            decided = _degree(statement.test, known, flattener) != Degree.FREE
+            decided = _degree(statement.test, known, flattener) > Degree.FREE
             for x in then.keys() | otherwise.keys():
                 both = _plus(then.get(x, Degree.FREE), otherwise.get(x, Degree.FREE))
                 changed = then.get(x) != known.get(x) or otherwise.get(x) != known.get(x)
@@ -72,33 +73,24 @@ def _after(body: Body, known: dict[str, Degree], flattener: Flattener) -> dict[s
 
 def _newton(step: Newton, known: dict[str, Degree], flattener: Flattener) -> Degree:
     """An implicit step is linear where its equations are, in all of its states."""
-    inner = known | dict.fromkeys(step.states, Degree.LINEAR)
     body, needed = prune(step.body, set(step.results), flattener)
-    if not any(known.get(x, Degree.FREE) != Degree.FREE for x in (*step.states, *needed)):
+    if all(known.get(x, Degree.FREE) <= Degree.FREE for x in (*step.states, *needed)):
         return Degree.FREE
-    found = _after(body, inner, flattener)
-    rates = all(found.get(x, Degree.FREE) != Degree.OTHER for x in step.rates)
-    slopes = all(found.get(x, Degree.FREE) == Degree.FREE for _, x in step.jacobian or ())
-    free_rate = any(found.get(x, Degree.FREE) == Degree.FREE and not _is_zero(body, x) for x in step.rates)
-    return Degree.LINEAR if rates and slopes and not step.conserved and not free_rate else Degree.OTHER
-
-
-def _is_zero(body: Body, name: str) -> bool:
-    """A rate that no reaction adds to."""
-    return all(
-        isinstance(x, Assign) and x.value == Num(0.0, "0")
-        for x in body
-        if isinstance(x, Assign) and x.target == name
-    )
+    found = _after(body, known | dict.fromkeys(step.states, Degree.LINEAR), flattener)
+    rates = all(found.get(x) in (Degree.ZERO, Degree.LINEAR) for x in step.rates)
+    slopes = all(found[x] <= Degree.FREE for _, x in step.jacobian or ())
+    return Degree.LINEAR if rates and slopes and not step.conserved else Degree.OTHER
 
 
 def _plus(a: Degree, b: Degree) -> Degree:
+    if Degree.ZERO in (a, b):
+        return max(a, b)
     return a if a == b else Degree.OTHER
 
 
 def _degree(expr: Expr, known: dict[str, Degree], flattener: Flattener) -> Degree:
     if isinstance(expr, Num):
-        return Degree.FREE
+        return Degree.FREE if expr.value else Degree.ZERO
     if isinstance(expr, Var):
         return known.get(expr.name, Degree.FREE)
     if isinstance(expr, Neg):
@@ -106,16 +98,15 @@ def _degree(expr: Expr, known: dict[str, Degree], flattener: Flattener) -> Degre
     if isinstance(expr, Bin):
         left, right = _degree(expr.left, known, flattener), _degree(expr.right, known, flattener)
         if expr.op in ("+", "-"):
-            if Num(0.0, "0") in (expr.left, expr.right):
-                return max(left, right)
             return _plus(left, right)
         if expr.op == "*":
-            return Degree(min(left + right, 2))
-        if expr.op == "/" and right == Degree.FREE:
+            if Degree.ZERO in (left, right):
+                return Degree.ZERO
+            return max(left, right) if Degree.FREE in (left, right) else Degree.OTHER
+        if expr.op == "/" and right <= Degree.FREE:
             return left
-        return Degree.FREE if left == right == Degree.FREE else Degree.OTHER
+        return Degree.FREE if max(left, right) <= Degree.FREE else Degree.OTHER
+    free = all(known.get(x, Degree.FREE) <= Degree.FREE for x in flattener.reads(expr))
     if isinstance(expr, Call):
-        own = [_degree(arg, known, flattener) for arg in expr.args]
-        reads = [known.get(x, Degree.FREE) for x in flattener.reads(expr)]
-        return Degree.FREE if not any((*own, *reads)) else Degree.OTHER
-    return Degree.OTHER if any(known.get(x) for x in flattener.reads(expr)) else Degree.FREE
+        free = free and all(_degree(arg, known, flattener) <= Degree.FREE for arg in expr.args)
+    return Degree.FREE if free else Degree.OTHER

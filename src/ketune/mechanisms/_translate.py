@@ -343,7 +343,8 @@ class _Translator:
     def _needs(self, held: Set[str]) -> set[str]:
         """What BREAKPOINT, the solved blocks and events read from outside."""
         flattener = self.flattener
-        kept = {*held, *self.ion_writes}
+        # RANGE variables too, so that one which remembers (a peak, a mean) is kept although no current reads it
+        kept = {*held, *self.ion_writes, *(self.source.ranges & set(self.source.assigned))}
         in_breakpoint = {*self.currents, *self.source.conductances} | (kept & written(self.breakpoint))
         _, current_needs = prune(self.breakpoint, in_breakpoint, flattener)
         _, advance_needs = prune(self.advance, kept & written(self.advance), flattener)
