@@ -480,6 +480,8 @@ def _describe_verify(result: Mapping[str, Any]) -> Iterator[str]:
         line = f"{case['name']:{width}}  {case['condition']:10}  {case['celsius']:4g} degC"
         if case["max_dv_mV"] is not None:
             line += f"  max |dV| {case['max_dv_mV']:.1e} mV"
+        if case["max_dstate_rel"] is not None:
+            line += f", states {case['max_dstate_rel']:.1e}"
         if "n_spikes" in case:
             line += f"  {case['n_spikes']} spikes, {case['n_nmda_spikes']} NMDA spikes"
         yield line if case["ok"] else f"{line}  FAILED: {case['problem']}"

@@ -12,12 +12,15 @@ import numpy as np
 from ketune.engines.jax_engine import JaxEngine, Run
 from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
 from ketune.events import Events
+from ketune.ions import ion_uses
 from ketune.plateaus import nmda_spikes
 from ketune.progress import NullProgress, Progress
 from ketune.verify_cases import DOSE, DRUG, MINUTES, ROUTE, Case, DT_ms, SOMA_DEPTH_um, cases
 
 CONTRACT_mV = 1e-6
 """Largest difference of any voltage over one second."""
+CONTRACT_STATE = 1e-8
+"""Largest difference of a state or concentration, relative to its largest value over the time."""
 MIN_SPIKES = 10
 MIN_NMDA_SPIKES = 5
 
@@ -31,8 +34,8 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
     -------
     dict
         ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``celsius``,
-        ``max_dv_mV`` (None where NEURON did not finish), where and when it was (``compartment``, ``at_ms``), the range
-        of the voltages, ``ok`` and, where that is false, ``problem``; synaptic cases also with ``n_spikes`` and
+        ``max_dv_mV`` (None where NEURON did not finish), ``max_dstate_rel`` (mechanisms alone),
+        where and when it was (``compartment``, ``at_ms``), the range of the voltages, ``ok`` and, where that is false, ``problem``; synaptic cases also with ``n_spikes`` and
         ``n_nmda_spikes``
         (:func:`ketune.plateaus.nmda_spikes`); what was required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``),
         ``duration_ms``, ``dt_ms``, the drugged condition, and ``seconds``.
@@ -41,7 +44,15 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
     begin = time.perf_counter()
     todo = list(cases(duration_ms))
     jobs = [
-        NeuronJob(cell, case.events, lane, case.overrides, case.injected_nA, record="all")
+        NeuronJob(
+            cell,
+            case.events,
+            lane,
+            case.overrides,
+            case.injected_nA,
+            record="all",
+            variables=case.variables,
+        )
         for case in todo
         for cell in (replace(case.cell, celsius=celsius) for celsius in case.temperatures_degC)
         for lane in range(len(case.conditions))
@@ -91,7 +102,7 @@ def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
 
 
 def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict[str, Any]:
-    entry: dict[str, Any] = {"max_dv_mV": None}
+    entry: dict[str, Any] = {"max_dv_mV": None, "max_dstate_rel": None}
     problems = []
     v = run.v_mV[:, :, lane]
     if result.run is None:
@@ -104,6 +115,15 @@ def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict
         entry |= {"max_dv_mV": worst, "compartment": int(compartment), "at_ms": float(step * DT_ms)}
         if not worst <= CONTRACT_mV:
             problems.append(f"differs by {worst:.1e} mV in compartment {compartment} at {step * DT_ms:g} ms")
+        entry["max_dstate_rel"] = 0.0 if case.variables else None
+        currents = {("ions", use.ion.current) for use in ion_uses(case.cell)}
+        for key in case.variables:
+            first = 1 if key in currents else 0  # before the first step the twin has computed no current
+            mine, theirs = run.variables[key][first:, :, lane], result.run.variables[key][first:]
+            relative = relative_difference(mine, theirs)
+            entry["max_dstate_rel"] = max(entry["max_dstate_rel"], relative)
+            if not relative <= CONTRACT_STATE:
+                problems.append(f"{key[1]} differs by {relative:.1e} of its largest value")
     entry |= {"min_mV": float(v.min()), "max_mV": float(v.max()), "n_compartments": case.cell.table.n}
     if case.synaptic:
         without = run.v_mV[:, :, len(case.conditions) + lane]
@@ -113,6 +133,14 @@ def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict
             if entry[what] < least:
                 problems.append(f"{what} is {entry[what]}, at least {least} are needed to test the cell")
     return entry | {"ok": not problems, "problem": "; ".join(problems)}
+
+
+def relative_difference(mine: np.ndarray, theirs: np.ndarray) -> float:
+    """The largest difference relative to the largest value; what is not a number differs infinitely."""
+    difference = np.nan_to_num(np.abs(mine - theirs), nan=np.inf)
+    scale = float(np.max(np.abs(theirs), initial=0.0))
+    worst = float(np.max(difference, initial=0.0))
+    return worst / scale if scale > 0 else worst
 
 
 def _run_twin(case: Case) -> list[Run]:
@@ -137,6 +165,7 @@ def _run_twin(case: Case) -> list[Run]:
             overrides=overrides,
             injected_nA=case.injected_nA,
             record=range(case.cell.table.n),
+            variables=case.variables,
             celsius=celsius,
         )
         for celsius in case.temperatures_degC

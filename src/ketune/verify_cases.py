@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from ketune.cell import Cell, Overrides, Placement
 from ketune.cell_model import build_cell
 from ketune.compartments import CompartmentTable, build
 from ketune.events import Events
-from ketune.morphology import DEFAULT_MORPHOLOGY, SMALL_MORPHOLOGY, read_morphology
+from ketune.ions import ion_uses
+from ketune.morphology import DEFAULT_MORPHOLOGY, SMALL_MORPHOLOGY, Morphology, Section, read_morphology
 from ketune.pharmacology import (
     DrugEffect,
     apply_effect,
@@ -48,6 +50,8 @@ class Case:
         Somatic and NMDA spikes are counted and required.
     temperatures_degC
         At which the case is simulated; a synaptic case has one.
+    variables
+        States and ion variables that are compared beside the voltages: ``(label, name)``.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Case:
     injected_nA: np.ndarray | None = None
     synaptic: bool = False
     temperatures_degC: tuple[float, ...] = (37.0,)
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 def cases(duration_ms: float = 1000.0) -> Iterator[Case]:
@@ -102,6 +107,14 @@ _ALONE: dict[str, dict[str, float]] = {
 TEMPERATURES_degC = (6.3, 23.0, 37.0)
 
 
+def bench_table() -> CompartmentTable:
+    """A soma of 20 um with a dendrite of 150 um, an initial segment and an axon."""
+    soma = Section(0, "soma", -1, np.array([[0.0, -10.0, 0.0], [0.0, 10.0, 0.0]]), np.full(2, 20.0))
+    dendrite = Section(1, "apical", 0, np.array([[0.0, 10.0, 0.0], [0.0, 160.0, 0.0]]), np.array([3.0, 1.5]))
+    morphology = Morphology("bench", Path("bench"), "", (soma, dendrite))
+    return build(morphology, d_lambda=0.2)
+
+
 def mechanism_case(name: str, duration_ms: float) -> Case:
     """A passive cell with one mechanism, whose conductance differs from compartment to compartment.
 
@@ -109,7 +122,7 @@ def mechanism_case(name: str, duration_ms: float) -> Case:
     is simulated with and without it.
     """
     mechanism = mechanisms.load(name)
-    table = build(read_morphology(SMALL_MORPHOLOGY), cm_uF_cm2={"basal": 2.0, "apical": 2.0})
+    table = bench_table()
     values = {key: np.full(table.n, p.value) for key, p in mechanism.parameters.items()}
     values |= {key: np.full(table.n, value) for key, value in _ALONE.get(name, {}).items()}
     for conductance in [key for key in ("gbar", "gmax", "g") if key in values][:1]:
@@ -146,7 +159,14 @@ def mechanism_case(name: str, duration_ms: float) -> Case:
         overrides=_by_lane(cell, list(conditions.values())),
         injected_nA=_current_steps(n_steps),
         temperatures_degC=TEMPERATURES_degC if _warm(mechanism) else (37.0,),
+        variables=_states(cell),
     )
+
+
+def _states(cell: Cell) -> tuple[tuple[str, str], ...]:
+    """Every state of a cell's mechanisms, and its changing ion variables."""
+    own = [(p.label, name) for p in cell.placements for name in p.mechanism.states]
+    return (*own, *(("ions", name) for use in ion_uses(cell) for name in sorted(use.varying)))
 
 
 def _warm(mechanism: mechanisms.Mechanism) -> bool:
@@ -166,7 +186,7 @@ _CALCIUM: dict[str, dict[str, float]] = {
 
 def calcium_case(duration_ms: float) -> Case:
     """The mechanisms that share calcium, on a passive cell: channels fill the pool, and it opens another."""
-    table = build(read_morphology(SMALL_MORPHOLOGY), cm_uF_cm2={"basal": 2.0, "apical": 2.0})
+    table = bench_table()
     passive = {"g": np.full(table.n, 1e-4), "e": np.full(table.n, -70.0)}
     placements = [
         Placement("leak", mechanisms.load("leak"), np.arange(table.n), passive),
@@ -191,6 +211,7 @@ def calcium_case(duration_ms: float) -> Case:
         overrides={},
         injected_nA=_current_steps(n_steps),
         temperatures_degC=TEMPERATURES_degC,
+        variables=_states(cell),
     )
 
 

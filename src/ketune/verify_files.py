@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ketune import compartments, mechanisms
+from ketune import mechanisms
 from ketune.cell import Cell, Placement
 from ketune.engines.jax_engine import JaxEngine, Run
 from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
@@ -24,13 +24,10 @@ from ketune.errors import InputError
 from ketune.events import Events
 from ketune.ions import ion_uses
 from ketune.mechanisms import CompilationError, Mechanism, TranslationError
-from ketune.morphology import Morphology, Section
 from ketune.progress import NullProgress, Progress
+from ketune.verify import CONTRACT_STATE, CONTRACT_mV, relative_difference
+from ketune.verify_cases import DT_ms, bench_table
 
-CONTRACT_mV = 1e-6
-"""Largest difference of any voltage over the whole time."""
-CONTRACT_STATE = 1e-8
-"""Largest difference of a state or concentration, relative to its largest value over the time."""
 CONTRACT_CURRENT = 1e-6
 """Largest difference of a current, relative to its largest value over the time."""
 _CONTRACT = (
@@ -39,7 +36,6 @@ _CONTRACT = (
     ("max_di_rel", CONTRACT_CURRENT),
 )
 TEMPERATURES_degC = (6.3, 23.0, 37.0)
-DT_ms = 0.025
 
 _BENCH = Path(mechanisms.__file__).parent / "bench" / "benchclamp.mod"
 _DIVERGED_mV = 2000.0
@@ -267,18 +263,10 @@ def _check_compilation(loaded: dict[int, Mechanism], entries: list[dict[str, Any
             del loaded[index]
 
 
-def _table() -> compartments.CompartmentTable:
-    """A soma of 20 um with a dendrite of 150 um, an initial segment and an axon."""
-    soma = Section(0, "soma", -1, np.array([[0.0, -10.0, 0.0], [0.0, 10.0, 0.0]]), np.full(2, 20.0))
-    dendrite = Section(1, "apical", 0, np.array([[0.0, 10.0, 0.0], [0.0, 160.0, 0.0]]), np.array([3.0, 1.5]))
-    morphology = Morphology("bench", Path("bench"), "", (soma, dendrite))
-    return compartments.build(morphology, d_lambda=0.2)
-
-
 def _bench(
     group: tuple[int, ...], used: Sequence[Mechanism], duration_ms: float, temperatures_degC: Sequence[float]
 ) -> _Bench:
-    table = _table()
+    table = bench_table()
     everywhere = np.arange(table.n)
     leak = mechanisms.load("leak")
     clamp = mechanisms.load(_BENCH)
@@ -517,26 +505,20 @@ def _compare_lane(
         # which of the weights suits a synapse its file does not say
         figures["diverged" if protocol in _TRAINS else "errors"].append(message)
         return
-    _note(figures, "max_dv_mV", np.max(_difference(run.v_mV[:, :, lane], v)), place)
+    difference = np.nan_to_num(np.abs(run.v_mV[:, :, lane] - v), nan=np.inf)
+    _note(figures, "max_dv_mV", float(np.max(difference)), place)
     for label, name in bench.variables:
         # the currents at time 0 belong to the initialisation, which the twin has no step for
         current = (
-            name.startswith("i")
+            name in {use.ion.current for use in ion_uses(bench.cell)}
             if label == "ions"
             else name in bench.cell.placement(label).mechanism.currents
         )
         mine, theirs = run.variables[label, name][:, :, lane], result.run.variables[label, name]
         if current:
             mine, theirs = mine[1:], theirs[1:]
-        scale = np.max(np.abs(theirs), initial=0.0)
-        difference = np.max(_difference(mine, theirs), initial=0.0)
-        relative = difference / scale if scale > 0 else difference
+        relative = relative_difference(mine, theirs)
         _note(figures, "max_di_rel" if current else "max_dstate_rel", relative, f"{name}, {place}")
-
-
-def _difference(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Absolute; what is not a number differs infinitely."""
-    return np.nan_to_num(np.abs(mine - theirs), nan=np.inf)
 
 
 def _note(figures: dict[str, Any], key: str, value: float, place: str) -> None:
