@@ -2,8 +2,8 @@
 
 The hand-written channels and synapse below are the same equations, written as one would write them in JAX. Before
 anything is timed both must agree. A step is the current with its slope, and the states; many of them run in one
-compiled loop, with the arrays of the twin (compartments x lanes), float32. Each pair is timed in turns, and the best of several
-turns counts. Compilation is not in the times.
+compiled loop, with the arrays of the twin (compartments x lanes), float32. Each pair is timed in turns, and the best
+of several turns counts. Compilation is not in the times.
 
     python benchmarks/translation.py [--files FILE.mod ...] [--turns 7]
 """

@@ -7,7 +7,7 @@ computed at the start, and where a concentration is written again at the beginni
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,8 +139,3 @@ def _loading(placement: Placement) -> tuple[bool, str]:
 
 def _writes_concentration(placement: Placement) -> bool:
     return any(w in ion.concentrations for ion in placement.mechanism.ions for w in ion.writes)
-
-
-def constants(use: IonUse) -> Mapping[str, np.ndarray]:
-    """The variables that do not change during a run."""
-    return {name: values for name, values in use.start.items() if name not in use.varying}

@@ -7,7 +7,7 @@ states then advance with the new voltage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +16,12 @@ from jaxtyping import Array, Float, Int
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides, Placement
 from ketune.engines.connections import plastic_labels
+from ketune.engines.ion_states import IonStates
 from ketune.engines.receiver import Receiver
+from ketune.engines.rows import Rows
 from ketune.engines.tree import TreeSolver
 from ketune.errors import InputError
-from ketune.ions import IonUse, in_neurons_order, ion_uses, nernst
+from ketune.ions import in_neurons_order
 
 Derivative = Literal["analytic", "forward_difference"]
 Parameters = dict[str, dict[str, Array]]
@@ -37,59 +39,6 @@ CLOCK = "clock"
 _NA_PER_MA_CM2_UM2 = 0.01
 _NF_PER_UF_CM2_UM2 = 1e-5
 _NEURON_DV_mV = 0.001
-
-
-# A placement on more than this share of the compartments is computed on all of them, its current masked where it is
-# absent: XLA vectorises whole arrays, while picking rows costs more than the arithmetic it saves.
-_COMPUTE_EVERYWHERE_FROM = 0.15
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Which rows of a ``[compartment, lane]`` array a placement is computed on.
-
-    ``source`` maps those rows to the placement's own compartments (an absent compartment borrows the first one's
-    parameters; its current is masked), ``present`` is the mask, ``index`` the rows themselves where they are few.
-    """
-
-    n: int
-    index: np.ndarray | None
-    source: np.ndarray
-    present: np.ndarray
-
-    @classmethod
-    def of(cls, placement: Placement, n: int) -> _Rows:
-        compartments = placement.compartments
-        own_states = placement.mechanism.merging == "separate"  # whose connections have rows too
-        if own_states or len(compartments) <= _COMPUTE_EVERYWHERE_FROM * n:
-            return cls(n, compartments, np.arange(len(compartments)), np.ones(len(compartments), bool))
-        source, present = np.zeros(n, int), np.zeros(n, bool)
-        source[compartments] = np.arange(len(compartments))
-        present[compartments] = True
-        return cls(n, None, source, present)
-
-    @property
-    def size(self) -> int:
-        return len(self.source)
-
-    def take(self, x: Array) -> Array:
-        return x[: self.n] if self.index is None else x[self.index]
-
-    def spread(self, x: Array) -> Array:
-        """``x`` at these rows of an array of ``n`` rows, zero elsewhere."""
-        if self.index is None:
-            return x
-        if len(np.unique(self.index)) < len(self.index):
-            return jnp.zeros((self.n, x.shape[1]), x.dtype).at[self.index].add(x)
-        source = np.full(self.n, len(self.index))
-        source[self.index] = np.arange(len(self.index))
-        return jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])[source]
-
-    def put(self, x: Array, new: Array) -> Array:
-        """``x``, an array of ``n`` rows, with its values at these rows replaced."""
-        if self.index is None:
-            return jnp.where(self.present[:, None], new, x)
-        return x.at[self.index].set(new)
 
 
 class Twin:
@@ -136,8 +85,8 @@ class Twin:
         self.cell, self.dt_ms, self.dtype, self.derivative = cell, dt_ms, jnp.dtype(dtype), derivative
         self.keep_currents = keep_currents
         self.placements = in_neurons_order(cell.placements)
-        self.ions = ion_uses(cell)
-        self._varying = frozenset().union(*(use.varying for use in self.ions))
+        self._rows = {p.label: Rows.of(p, cell.table.n) for p in cell.placements}
+        self.ions = IonStates(cell, self._rows, self.dtype)
         self.receivers = {
             p.label: Receiver(p.mechanism) for p in cell.placements if p.mechanism.merging == "separate"
         }
@@ -151,7 +100,6 @@ class Twin:
         self.n_compartments = table.n
         self.n_nodes = len(table.node_parent)
         self.solver = TreeSolver(table.node_parent, table.node_g_uS)
-        self._rows = {p.label: _Rows.of(p, table.n) for p in cell.placements}
         capacitance = np.zeros(self.n_nodes)
         capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
         self.fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
@@ -163,7 +111,9 @@ class Twin:
     def is_plain(self) -> bool:
         """Only voltage and the mechanisms' own states change, and events only add to them."""
         special = any(p.mechanism.remember or p.mechanism.conductance for p in self.cell.placements)
-        return not (self._varying or self.has_clock or self.receivers or special or plastic_labels(self.cell))
+        return not (
+            self.ions.varying or self.has_clock or self.receivers or special or plastic_labels(self.cell)
+        )
 
     def _scale_to_nA(self, placement: Placement) -> np.ndarray:
         """What turns a placement's current into nA on the rows it is computed on: density currents are per area."""
@@ -189,7 +139,7 @@ class Twin:
             Another temperature than the cell's.
         """
         cell = self.cell if celsius is None else replace(self.cell, celsius=celsius)
-        ions = self.ions if celsius is None else ion_uses(cell)
+        uses = self.ions.at(celsius)
         overrides = overrides or {}
         unknown = {key for key in overrides if key[0] not in self.cell.by_label}
         if unknown:
@@ -209,44 +159,25 @@ class Twin:
                     array = array if array.ndim == 2 else jnp.broadcast_to(array, (k,))[:, None]
                     p[name] = jnp.broadcast_to(array, (k, array.shape[1]))[source]
             p |= {k: jnp.asarray(x, self.dtype) for k, x in cell.environment(self.dt_ms).items()}
-            p |= self._constant_inputs(placement, ions)
+            p |= self._geometry(placement) | self.ions.constants(placement, uses)
             result[placement.label] = p | dict(placement.mechanism.derived(p))
-        if self._varying:
-            start = {name: x for use in ions for name, x in use.start.items()}
-            result[IONS] = {name: jnp.asarray(x[:, None], self.dtype) for name, x in start.items()}
-            result[IONS]["celsius"] = jnp.asarray(cell.celsius, self.dtype)
+        if self.ions.varying:
+            result[IONS] = self.ions.start(uses, cell.celsius)
         return result
 
-    def _constant_inputs(self, placement: Placement, ions: tuple[IonUse, ...]) -> dict[str, Array]:
-        """Geometry and constant ion variables that a mechanism reads, one value for each of its rows."""
-        table, inputs = self.cell.table, placement.mechanism.inputs
-        known = {"diam": table.diam_um, "area": table.area_um2}
-        for use in ions:
-            known |= {name: x for name, x in use.start.items() if name not in self._varying}
+    def _geometry(self, placement: Placement) -> dict[str, Array]:
+        """Diameter and area where a mechanism reads them, one value for each of its rows."""
+        known = {"diam": self.cell.table.diam_um, "area": self.cell.table.area_um2}
         at = placement.compartments[self._rows[placement.label].source]
-        return {
-            name: jnp.asarray(known[name][at], self.dtype)[:, None]
-            for name in inputs
-            if name in known
-            and (name in ("diam", "area") or np.ptp(known[name]) > 0 or name not in self._global)
-        }
-
-    @property
-    def _global(self) -> dict[str, float]:
-        """Ion variables with one value for the cell, which :meth:`Cell.environment` gives already."""
-        same = self.cell.reversal_mV
-        return {
-            use.ion.reversal: same[use.ion.reversal]
-            for use in self.ions
-            if use.ion.reversal in same and not use.nernst_at.any()
-        }
+        inputs = placement.mechanism.inputs
+        return {name: jnp.asarray(x[at], self.dtype)[:, None] for name, x in known.items() if name in inputs}
 
     def initial(self, parameters: Parameters, n_lanes: int) -> tuple[Float[Array, "nodes lanes"], States]:
         """Voltage and states at ``v_init_mV``, each mechanism at its own INITIAL."""
         v = jnp.full((self.n_nodes, n_lanes), self.cell.v_init_mV, self.dtype)
         states: States = {}
-        if self._varying:
-            states[IONS] = self._initial_ions(parameters[IONS], n_lanes)
+        if self.ions.varying:
+            states[IONS] = self.ions.initial(parameters[IONS], n_lanes)
         if self.has_clock:
             states[CLOCK] = {"t": jnp.zeros((), self.dtype), "step": jnp.zeros((), jnp.int32)}
         for placement in self.placements:
@@ -254,7 +185,8 @@ class Twin:
             shape = (self._rows[label].size, n_lanes)
             p = self._now(placement, parameters[label], states, 0.0)
             found = dict(mechanism.init(self._rows[label].take(v), p))
-            self._set_ions(placement, states, found, parameters.get(IONS, {}))
+            if mechanism.ion_writes:
+                states[IONS] = self.ions.written(placement, states[IONS], found, parameters[IONS])
             states[label] = {k: jnp.broadcast_to(jnp.asarray(x, self.dtype), shape) for k, x in found.items()}
             if self.keep_currents and mechanism.currents:
                 states[_currents(label)] = {k: jnp.zeros(shape, self.dtype) for k in mechanism.currents}
@@ -262,14 +194,6 @@ class Twin:
                 sends = mechanism.init_sends(self._rows[label].take(v), p) if mechanism.init_sends else {}
                 states[_queue(label)] = self.receivers[label].queue(sends, shape, self.dtype)
         return v, states
-
-    def _initial_ions(self, start: dict[str, Array], n_lanes: int) -> dict[str, Array]:
-        shape = (self.n_compartments, n_lanes)
-        none = jnp.zeros(shape, self.dtype)
-        return {
-            name: jnp.broadcast_to(start[name], shape) if name in start else none
-            for name in sorted(self._varying)
-        }
 
     def connect(self, states: States, parameters: Parameters, weights: dict[str, np.ndarray]) -> States:
         """Initial states with the connections of synapses that do not share their states.
@@ -295,47 +219,9 @@ class Twin:
 
     def _now(self, placement: Placement, p: dict[str, Array], states: States, t: Any) -> dict[str, Array]:
         """Parameters with the inputs that change during a run, as they are now."""
-        inputs = placement.mechanism.inputs
-        changing = [name for name in inputs if name in self._varying]
-        rows = self._rows[placement.label]
-        now = {name: rows.take(states[IONS][name]) for name in changing}
-        return p | now | ({"t": jnp.asarray(t, self.dtype)} if "t" in inputs or self.receivers else {})
-
-    def _set_ions(
-        self,
-        placement: Placement,
-        states: States,
-        values: dict[str, Any],
-        at_start: dict[str, Array] | None = None,
-    ) -> None:
-        """Move the ion variables that a mechanism wrote from its values to the ions' states."""
-        written = [name for name in placement.mechanism.ion_writes if name in values]
-        if not written:
-            return
-        rows = self._rows[placement.label]
-        ions = dict(states[IONS])
-        for name in written:
-            new = jnp.asarray(values.pop(name), self.dtype)
-            shape = (rows.size, ions[name].shape[1])
-            ions[name] = rows.put(ions[name], jnp.broadcast_to(new, shape))
-        if (
-            at_start is not None
-        ):  # NEURON corrects the reversal potential as soon as INITIAL has set a concentration
-            present = np.zeros(self.n_compartments, bool)
-            present[placement.compartments] = True
-            for use in self.ions:
-                if set(use.ion.concentrations) & set(written):
-                    ions = self._nernst(use, ions, at_start, use.nernst_at & present)
-        states[IONS] = ions
-
-    def _nernst(
-        self, use: IonUse, ions: dict[str, Array], start: dict[str, Array], where: np.ndarray
-    ) -> dict[str, Array]:
-        if not where.any() or use.ion.reversal not in ions:
-            return ions
-        inside, outside = (ions[x] for x in use.ion.concentrations)
-        computed = nernst(inside, outside, use.ion.valence or 0.0, start["celsius"], jnp.log)
-        return ions | {use.ion.reversal: jnp.where(where[:, None], computed, ions[use.ion.reversal])}
+        if self.ions.varying:
+            p = p | self.ions.seen_by(placement, states[IONS])
+        return p | {"t": jnp.asarray(t, self.dtype)} if self.has_clock else p
 
     def variable(self, states: States, label: str, name: str) -> Float[Array, "rows lanes"]:
         """A state of a placement, or (label "ions") an ion's variable where mechanisms use the ion."""
@@ -343,13 +229,7 @@ class Twin:
             own = self.own_rows(label)
             held = states[label] if name in states[label] else states[_currents(label)]
             return held[name] if own is None else held[name][own]
-        for use in self.ions:
-            if name in (use.ion.current, use.ion.reversal, *use.ion.concentrations):
-                rows = np.flatnonzero(use.present)
-                if name in states.get(IONS, {}):
-                    return states[IONS][name][rows]
-                break
-        raise InputError(f"cell '{self.cell.name}': '{name}' is no ion variable that changes during a run")
+        return self.ions.recorded(states.get(IONS, {}), name)
 
     def arrivals(
         self,
@@ -415,13 +295,8 @@ class Twin:
         current = jnp.zeros((self.n_compartments, v.shape[1]), self.dtype)
         slope = jnp.zeros_like(current)
         states = dict(states)
-        if self._varying:
-            ions = dict(states[IONS])
-            for use in self.ions:
-                ions = self._nernst(use, ions, parameters[IONS], use.advance_at)
-                if use.ion.current in ions:
-                    ions[use.ion.current] = jnp.zeros_like(ions[use.ion.current])
-            states[IONS] = ions
+        if self.ions.varying:
+            states[IONS] = self.ions.at_step(states[IONS], parameters[IONS])
         t = states[CLOCK]["t"] + 0.5 * self.dt_ms if self.has_clock else 0.0
         for placement in self.placements:
             label, rows = placement.label, self._rows[placement.label]
@@ -432,32 +307,15 @@ class Twin:
             i, g = self._linearised(placement, here, states, p)
             current = current + rows.spread(i * self.to_nA[label])
             slope = slope + rows.spread(g * self.to_nA[label])
-            self._sum_ion_currents(placement, here, states, p)
-            if self.keep_currents:
+            if self.keep_currents or self.ions.sums_currents_of(placement):
                 by_name = placement.mechanism.currents_by_name(here, states[label], p)
-                states[_currents(label)] = {k: jnp.broadcast_to(x, here.shape) for k, x in by_name.items()}
+                if self.keep_currents:
+                    states[_currents(label)] = {
+                        k: jnp.broadcast_to(x, here.shape) for k, x in by_name.items()
+                    }
+                if self.ions.varying:
+                    states[IONS] = self.ions.with_currents(placement, states[IONS], by_name)
         return current, slope, states
-
-    def _sum_ion_currents(self, placement: Placement, v: Array, states: States, p: dict[str, Array]) -> None:
-        """Add a mechanism's currents to the totals that others read, in mA/cm2."""
-        mechanism = placement.mechanism
-        wanted = [
-            ion.current
-            for ion in mechanism.ions
-            if ion.current in self._varying and ion.current in mechanism.currents
-        ]
-        if not wanted:
-            return
-        rows = self._rows[placement.label]
-        by_name = mechanism.currents_by_name(v, states[placement.label], p)
-        scale = rows.present.astype(float)[:, None]
-        if mechanism.kind == "point":
-            scale = scale * 100.0 / self.cell.table.area_um2[placement.compartments][rows.source][:, None]
-        ions = dict(states[IONS])
-        for name in wanted:
-            i = jnp.broadcast_to(by_name[name], v.shape) * jnp.asarray(scale, self.dtype)
-            ions[name] = ions[name] + rows.spread(i)
-        states[IONS] = ions
 
     def _linearised(
         self, placement: Placement, v: Array, states: States, p: dict[str, Array]
@@ -472,7 +330,8 @@ class Twin:
             if mechanism.remember is None:
                 return
             kept = dict(mechanism.remember(voltage, states[label], p))
-            self._set_ions(placement, states, kept)
+            if mechanism.ion_writes:
+                states[IONS] = self.ions.written(placement, states[IONS], kept)
             states[label] = states[label] | {k: jnp.broadcast_to(x, v.shape) for k, x in kept.items()}
 
         if mechanism.conductance is not None:  # NEURON then computes BREAKPOINT once
@@ -524,7 +383,8 @@ class Twin:
             label, rows = placement.label, self._rows[placement.label]
             p = self._now(placement, parameters[label], states, now)
             new = dict(placement.mechanism.advance(rows.take(v), states[label], p))
-            self._set_ions(placement, states, new)
+            if placement.mechanism.ion_writes:
+                states[IONS] = self.ions.written(placement, states[IONS], new)
             states[label] = {
                 name: jnp.broadcast_to(new.get(name, old), old.shape) for name, old in states[label].items()
             }
