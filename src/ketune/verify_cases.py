@@ -115,10 +115,15 @@ def bench_table() -> CompartmentTable:
     return build(morphology, d_lambda=0.2)
 
 
+# without calcium coming in these would do nothing
+_COMPANIONS = {"capool": ("cahva",), "sk": ("cahva", "capool")}
+
+
 def mechanism_case(name: str, duration_ms: float) -> Case:
     """A passive cell with one mechanism, whose conductance differs from compartment to compartment.
 
-    Channels see current steps, synapses a train of events of various weights too. A mechanism on which the drug acts
+    Channels see current steps, synapses a train of events of various weights too; what calcium drives has a calcium
+    channel (and a pool) beside it. A mechanism on which the drug acts
     is simulated with and without it.
     """
     mechanism = mechanisms.load(name)
@@ -132,6 +137,7 @@ def mechanism_case(name: str, duration_ms: float) -> Case:
     if name != "leak":
         passive = {"g": np.full(table.n, 1e-4), "e": np.full(table.n, -70.0)}
         placements.insert(0, Placement("leak", mechanisms.load("leak"), everywhere, passive))
+    placements += _channels({key: _CALCIUM[key] for key in _COMPANIONS.get(name, ())}, everywhere)
     point = mechanism.kind == "point"
     cell = Cell(
         name=name,

@@ -73,7 +73,7 @@ def test_each_mechanism_case_would_notice_its_mechanism(name):
     """A mechanism without current would prove nothing; 5 % of each is seen with at least a thousand tolerances."""
     case = mechanism_case(name, 150.0)
     values = case.cell.placement(name).parameters
-    conductance = next(key for key in ("gbar", "gmax", "g") if key in values)
+    conductance = next(key for key in ("gbar", "gmax", "g", "gamma") if key in values)
     engine = JaxEngine(case.cell, dt_ms=DT, dtype=np.float64)
     changed = {**case.overrides, (name, conductance): 0.95 * values[conductance]}
     runs = [
