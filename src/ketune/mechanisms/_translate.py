@@ -177,8 +177,8 @@ class _Translator:
         source = self.source
         known = {**source.derivatives, **source.kinetics, **source.procedures}
         methods = {
-            "DERIVATIVE": ("cnexp", "derivimplicit", "sparse", "euler", "runge", "after_cvode", ""),
-            "KINETIC": ("sparse", ""),
+            "DERIVATIVE": ("cnexp", "derivimplicit", "euler", "runge", "after_cvode", ""),
+            "KINETIC": ("sparse",),
             "PROCEDURE": ("after_cvode", "cvode_t", "cvode_v", ""),
         }
         for solve in solves:
@@ -188,10 +188,11 @@ class _Translator:
             kind = "DERIVATIVE" if solve.block in source.derivatives else "PROCEDURE"
             kind = "KINETIC" if solve.block in source.kinetics else kind
             if solve.method not in methods[kind]:
+                construct = f"METHOD {solve.method}" if solve.method else f"SOLVE {solve.block} without METHOD"
                 message = (
                     f"is not translated for a {kind} block, only {', '.join(filter(None, methods[kind]))}"
                 )
-                raise source.error(f"METHOD {solve.method}", message, where)
+                raise source.error(construct, message, where)
         for statement in (*source.breakpoint, *source.initial):
             if isinstance(statement, If) and _has(statement, Solve):
                 raise source.error("SOLVE", "inside IF is not translated")
@@ -202,12 +203,16 @@ class _Translator:
         if not re.search(rf"\bSOLVE\s+{name}\s+STEADYSTATE\b", source.text):
             message = "in INITIAL is only translated as SOLVE ... STEADYSTATE"
             raise source.error(f"SOLVE {name}", message, rf"\bSOLVE\s+{name}\b")
-        if name in source.kinetics:
-            step, body = kinetic(source, name, self.flattener, Num(STEADY_STEP_ms, "1e9"))
-        elif name in source.derivatives:
-            step, body = derivimplicit(source, name, self.flattener, _STEADY_DERIVIMPLICIT_ms)
-        else:
+        if name not in source.kinetics and name not in source.derivatives:
             raise source.error(f"SOLVE {name}", "there is no such KINETIC or DERIVATIVE block")
+        kind, method = ("KINETIC", "sparse") if name in source.kinetics else ("DERIVATIVE", "derivimplicit")
+        if solve.method != method:
+            message = f"is not translated for a {kind} block, only {method}"
+            raise source.error(f"STEADYSTATE {solve.method}", message, rf"\bSOLVE\s+{name}\s+STEADYSTATE\b")
+        if kind == "KINETIC":
+            step, body = kinetic(source, name, self.flattener, Num(STEADY_STEP_ms, "1e9"))
+        else:
+            step, body = derivimplicit(source, name, self.flattener, _STEADY_DERIVIMPLICIT_ms)
         self.flattener.keep(body)
         return (step, *body)
 
