@@ -30,8 +30,11 @@ def guarded(taken: Value, branch: Callable[..., Any], *args: Value) -> Any:
     branch that is not taken is singular (the 0/0 that an IF in NMODL avoids). Masking the branch's own partial
     derivatives cures that for any branch, and at every order of differentiation.
 
-    `branch` is elementwise, returns one array or a tuple of arrays, and closes over no traced value.
+    `branch` is elementwise, returns one value or a tuple of values, and closes over no traced value. What it returns
+    gets the shape of `taken` and all arguments together: its derivative has that shape, whatever the branch depends on.
     """
+    if all(isinstance(arg, int | float) for arg in args):  # nothing to differentiate
+        return branch(*args)
     numbers = [isinstance(arg, int | float) for arg in args]
 
     def call(*arrays: Array) -> Any:
@@ -44,8 +47,9 @@ def guarded(taken: Value, branch: Callable[..., Any], *args: Value) -> Any:
 def _guarded(call: Callable[..., Any], taken: Array, *arrays: Array) -> Any:
     @jax.custom_jvp
     def masked(taken: Array, *arrays: Array) -> Any:
-        del taken
-        return call(*arrays)
+        shape = jnp.broadcast_shapes(jnp.shape(taken), *(jnp.shape(a) for a in arrays))
+        dtype = jnp.result_type(*arrays)
+        return jax.tree.map(lambda x: jnp.broadcast_to(jnp.asarray(x, dtype), shape), call(*arrays))
 
     def rule(primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
         taken, *arrays = primals
