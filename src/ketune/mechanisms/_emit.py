@@ -192,6 +192,8 @@ class Emitter:
         assert isinstance(expr, Bin)  # arrays are gone by now
         if expr.op == "^":
             return self._power(expr)
+        if expr.op == "/" and _calls(expr.left) and _calls(expr.right):
+            return f"quotient({self.expression(expr.left)}, {self.expression(expr.right)})", _ATOM
         own = _PRECEDENCE[expr.op]
         shift = 1 if expr.op in _COMPARISONS else 0
         left, right = self._operand(expr.left, own + shift), self._operand(expr.right, own + 1)
@@ -208,6 +210,13 @@ class Emitter:
             reads = self.flattener.functions[expr.name].reads
             return f"{self.name(expr.name)}({', '.join([*arguments, *map(self._variable, reads)])})"
         return f"{_RENAMED_CALLS.get(expr.name, expr.name)}({', '.join(arguments)})"
+
+
+def _calls(expr: Expr) -> bool:
+    """True where an expression calls a function, so that it may be huge."""
+    if isinstance(expr, Bin):
+        return _calls(expr.left) or _calls(expr.right)
+    return isinstance(expr, Call) or (isinstance(expr, Neg | Not) and _calls(expr.arg))
 
 
 def _tuple(items: Iterable[str]) -> str:

@@ -73,6 +73,23 @@ def _guarded(call: Callable[..., Any], taken: Array, *arrays: Array) -> Any:
     return masked(taken, *arrays)
 
 
+@jax.custom_jvp
+def quotient(x: Value, y: Value) -> Array:
+    """x / y where both may be huge, as in (1 + a*exp(z))/(1 + exp(z)).
+
+    JAX's own derivative of a quotient has x dy and 1/y**2 in it: in float32 these are infinity and 0 for z > 44, and
+    not a number together.
+    """
+    return x / y
+
+
+@quotient.defjvp
+def _quotient_slope(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (x, y), (dx, dy) = primals, tangents
+    q = quotient(x, y)
+    return q, (dx - q * dy) / y
+
+
 def spread(x: Value, like: Value) -> Array:
     """x with the shape that it has together with `like`, in the floating type of both."""
     like = jnp.asarray(like)
@@ -95,6 +112,7 @@ def table(x: Sequence[float], y: Sequence[float]) -> Callable[[Value], Array]:
 NAMESPACE: dict[str, Any] = {
     "exp": exp,
     "guarded": guarded,
+    "quotient": quotient,
     "spread": spread,
     "backward_euler": backward_euler,
     "runge_kutta": runge_kutta,
