@@ -6,87 +6,91 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mechanism_text import Translate
+from sampled_inputs import (
+    MODS,
+    REFUSED,
+    TRANSLATED,
+    default_inputs,
+    joined,
+    load,
+    outcome,
+    random_samples,
+    sweep,
+    value_and_slopes,
+)
 
 from ketune import mechanisms
-from ketune.mechanisms._runtime import exp, guarded
+from ketune.mechanisms._runtime import exp, guarded, quotient
 
-NAMES = mechanisms.names()
 SINGULAR = {"nav": (-25.0, -40.0, -65.0), "kv": (25.0,), "km": (-30.0,), "hcn1": (-154.9,)}
+ROWS = 48
+MANY_OPERATIONS = ("carings", "na8st")
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
 
-def outcome(m: mechanisms.Mechanism, v, p, jump=1.0):
-    """A scalar that every function of the mechanism contributes to: two steps from the initial state."""
-    p = {**p, **m.derived(p)}
-    s = m.init(v, p)
-    total = 0.0
-    for change in (jump, 0.0):
-        s = {k: x + change * m.event_jump(p).get(k, 0.01) for k, x in s.items()}
-        s = m.advance(v, s, p)
-        total = total + jnp.sum(m.current(v, s, p)) + sum(jnp.sum(x) for x in s.values())
-    return total
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_the_mechanisms_left_out_here_are_refused(name: str) -> None:
+    with pytest.raises(mechanisms.TranslationError, match=REFUSED[name]):
+        mechanisms.load(MODS / "lab" / f"{name}.mod")
 
 
-# compiled once per mechanism and type: hypothesis then only feeds numbers
-FORWARD_AND_GRADIENT = {
-    name: jax.jit(jax.value_and_grad(lambda v, p, m=mechanisms.load(name): outcome(m, v, p), (0, 1)))
-    for name in NAMES
-}
+def not_finite(m: mechanisms.Mechanism, samples, dtype) -> dict[str, list[int]]:
+    """The samples whose value, or slope along something, is not finite."""
+    value, slopes = value_and_slopes(m, samples)
+    assert {x.dtype for x in (value, *slopes.values())} == {np.dtype(dtype)}
+    found = {"value": value, **slopes}
+    where = {key: np.flatnonzero(~np.isfinite(x)).tolist() for key, x in found.items()}
+    return {key: indices for key, indices in where.items() if indices}
 
 
-def draw_parameters(m: mechanisms.Mechanism, data: st.DataObject) -> dict[str, float]:
-    p = {
-        key: data.draw(
-            st.floats(q.low, q.high, width=32) if _is_float32(q.low, q.high) else st.floats(q.low, q.high)
-        )
-        for key, q in m.parameters.items()
-    }
-    return p | {
-        "ena": data.draw(st.floats(20.0, 90.0)),
-        "ek": data.draw(st.floats(-120.0, -60.0)),
-        "celsius": data.draw(st.floats(6.0, 40.0)),
-        "dt": data.draw(st.sampled_from((0.005, 0.025, 0.1))),
-    }
+@DTYPES
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_values_and_gradients_are_finite(name: str, dtype) -> None:
+    """At every whole voltage, which meets removable singularities, and with parameters at their limits."""
+    m = load(name)
+    assert not_finite(m, joined(sweep(m, dtype), random_samples(m, 1, 250, dtype)), dtype) == {}
 
 
-def _is_float32(*limits: float) -> bool:
-    return all(float(np.float32(x)) == x for x in limits)
+# every example holds many samples; smaller seeds are no simpler ones
+@DTYPES
+@pytest.mark.parametrize("name", [name for name in TRANSLATED if name not in MANY_OPERATIONS])
+@settings(max_examples=2, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_values_and_gradients_are_finite_for_any_parameters(name: str, dtype, seed: int) -> None:
+    m = load(name)
+    assert not_finite(m, random_samples(m, seed, 250, dtype), dtype) == {}
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=40, deadline=None)
-@given(data=st.data())
-def test_values_and_gradients_are_finite_for_any_parameters(name: str, dtype, data: st.DataObject) -> None:
-    m = mechanisms.load(name)
-    p = {key: dtype(x) for key, x in draw_parameters(m, data).items()}
-    v = dtype(data.draw(st.floats(-150.0, 100.0) | st.sampled_from(SINGULAR.get(name, (0.0,)))))
-    value, (dv, dp) = FORWARD_AND_GRADIENT[name](v, p)
-    assert value.dtype == dtype
-    assert np.isfinite(value)
-    assert np.isfinite(dv)
-    assert {key: float(x) for key, x in dp.items() if not np.isfinite(x)} == {}
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRANSLATED)
 def test_gradient_agrees_with_central_differences(name: str) -> None:
-    m = mechanisms.load(name)
-    p = {**m.defaults(), "ena": 60.0, "ek": -80.0, "celsius": 34.0, "dt": 0.1}
-    p = {key: jnp.asarray(x + 0.01) for key, x in p.items()}
-    for v in (-71.3, -39.2, -12.7, 21.9):
-        _, (dv, dp) = FORWARD_AND_GRADIENT[name](jnp.asarray(v), p)
-        for key, slope in {"v": dv, **dp}.items():
-            size = 1e-5
+    """Along the voltage and each parameter and input, at four voltages."""
+    m = load(name)
+    inputs = {key: x * 1.003 + 0.01 * (key in m.parameters) for key, x in default_inputs(m, t=1.013).items()}
+    keys = ["v", *inputs]
+    # one row of samples for each direction; one shape for all mechanisms, so that operations are compiled once
+    shape = (ROWS, 4)
+    at = {key: jnp.full(shape, x) for key, x in inputs.items()}
+    at["v"] = jnp.broadcast_to(jnp.asarray([-71.3, -39.2, -12.7, 21.9]), shape)
+    step = {
+        key: jnp.zeros(shape).at[row].set(1e-5 * max(1e-3, abs(float(jnp.max(at[key])))))
+        for row, key in enumerate(keys)
+    }
+    c = {key: jnp.full(shape, 0.013) for key in m.arguments}
 
-            def shifted(by: float, key=key, v=v) -> float:
-                if key == "v":
-                    return float(outcome(m, jnp.asarray(v + by), p))
-                return float(outcome(m, jnp.asarray(v), {**p, key: p[key] + by}))
+    def shifted(sign: int):
+        moved = {key: x + sign * step[key] for key, x in at.items()}
+        return outcome(m, moved.pop("v"), moved, c, {})
 
-            difference = (shifted(size) - shifted(-size)) / (2 * size)
-            assert float(slope) == pytest.approx(difference, rel=1e-5, abs=1e-8), (key, v)
+    here = dict(at)
+    _, slopes = value_and_slopes(m, (here.pop("v"), here, c))
+    difference = (shifted(1) - shifted(-1)) / 2
+    expected = sum(slopes[key] * step[key] for key in keys)
+    rounding = 1e-14 * np.max(np.abs(shifted(0)))
+    for row, key in enumerate(keys):
+        np.testing.assert_allclose(difference[row], expected[row], rtol=1e-5, atol=rounding, err_msg=key)
 
 
 @pytest.mark.parametrize("name", SINGULAR)
@@ -162,3 +166,47 @@ def test_sigmoids_of_huge_arguments_have_zero_gradient(dtype) -> None:
 
 def test_exponential_is_capped_where_neuron_caps_it() -> None:
     assert float(exp(jnp.asarray(800.0))) == float(jnp.exp(jnp.asarray(700.0)))
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_branches_may_be_constant_or_of_fewer_dimensions_than_the_test(dtype, shape: tuple[int, ...]) -> None:
+    """Both outputs of the branch depend on less than what decides about it."""
+    v, g = jnp.asarray([-1.0, 0.0, 2.0], dtype), jnp.full(shape, 4.0, dtype)
+
+    def chosen(v, g):
+        one, other = guarded(v > 0, lambda g: (1.0, 1 / g), g)
+        return jnp.sum(jnp.where(v > 0, one + other, v))
+
+    value, (dv, dg) = jax.value_and_grad(chosen, (0, 1))(v, g)
+    assert {value.dtype, dv.dtype, dg.dtype} == {np.dtype(dtype)}
+    assert (dv.shape, dg.shape) == (v.shape, shape)
+    assert float(value) == pytest.approx(0.25)
+    np.testing.assert_allclose(dv, [1, 1, 0])
+    np.testing.assert_allclose(jnp.sum(dg), -1 / 16)
+
+
+def test_a_branch_without_arguments_keeps_the_type_of_the_rest(translate: Translate) -> None:
+    m = translate("BREAKPOINT { IF (v > 0) { i = exp(1) } ELSE { i = v } }")
+    assert m.current(jnp.asarray([-2.0, 3.0], jnp.float32), {}, {}).dtype == jnp.float32
+
+
+@DTYPES
+@pytest.mark.parametrize("z", [-60.0, 0.0, 45.0, 75.0])
+def test_ratio_of_huge_sums_has_a_finite_gradient(translate: Translate, dtype, z: float) -> None:
+    m = translate("PARAMETER { a = 0.25 } BREAKPOINT { i = (1 + a*exp(v))/(1 + exp(v)) }")
+    p = {"a": jnp.asarray(0.25, dtype)}
+    rate = lambda v: m.current(v, {}, p)  # noqa: E731
+    value, forward = jax.jvp(rate, (jnp.asarray(z, dtype),), (jnp.asarray(1.0, dtype),))
+    opened = 1 / (1 + np.exp(z))
+    precision = 1e-6 if dtype == np.float32 else 1e-13
+    assert float(value) == pytest.approx(0.25 + 0.75 * opened, rel=precision)
+    assert float(forward) == pytest.approx(-0.75 * opened * (1 - opened), rel=precision, abs=precision)
+    assert float(jax.grad(rate)(jnp.asarray(z, dtype))) == pytest.approx(float(forward), rel=precision)
+
+
+def test_quotient_at_every_order() -> None:
+    x, y = jnp.asarray([3.0, -2.0]), jnp.asarray(1.7)
+    for order in (jax.jacfwd, jax.jacrev, jax.hessian):
+        for found, expected in zip(order(quotient, (0, 1))(x, y), order(lambda x, y: x / y, (0, 1))(x, y), strict=True):
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14), found, expected)
