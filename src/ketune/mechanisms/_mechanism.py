@@ -188,9 +188,11 @@ def load(
     frozen = {
         name: (tuple(map(float, x)), tuple(map(float, y))) for name, (x, y) in sorted((tables or {}).items())
     }
-    return _load(
-        path, hashlib.sha256(path.read_bytes()).hexdigest(), tuple(frozen.items()), neuron_only=neuron_only
-    )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot read this mechanism file ({error})") from None
+    return _load(path, hashlib.sha256(content).hexdigest(), tuple(frozen.items()), neuron_only=neuron_only)
 
 
 def _reload(path: Path, tables: Tables, neuron_only: bool) -> Mechanism:
