@@ -54,14 +54,13 @@ def test_values_and_gradients_are_finite(name: str, dtype) -> None:
     assert not_finite(m, joined(sweep(m, dtype), random_samples(m, 1, 250, dtype)), dtype) == {}
 
 
-# every example holds many samples; smaller seeds are no simpler ones
-@DTYPES
+# in float32, whose range is the narrower; every example holds many samples, and smaller seeds are no simpler ones
 @pytest.mark.parametrize("name", [name for name in TRANSLATED if name not in MANY_OPERATIONS])
 @settings(max_examples=2, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(seed=st.integers(0, 2**32 - 1))
-def test_values_and_gradients_are_finite_for_any_parameters(name: str, dtype, seed: int) -> None:
+def test_values_and_gradients_are_finite_for_any_parameters(name: str, seed: int) -> None:
     m = load(name)
-    assert not_finite(m, random_samples(m, seed, 250, dtype), dtype) == {}
+    assert not_finite(m, random_samples(m, seed, 501, np.float32), np.float32) == {}
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
