@@ -155,6 +155,8 @@ class _Scheme:
         if max(sum(n for n, _ in side) for side in (reaction.left, reaction.right or ((1, lin.ONE),))) > 1:
             self.linear = False
         back = reaction.backward
+        if isinstance(back, Num) and back.value == 0:  # one way, written as two
+            back = None
         statements: list[Statement] = [
             Assign(_FLUXES[0], _product(reaction.forward, reaction.left)),
             Assign(_FLUXES[1], lin.ZERO if back is None else _product(back, reaction.right)),

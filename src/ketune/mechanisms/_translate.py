@@ -188,7 +188,9 @@ class _Translator:
             kind = "DERIVATIVE" if solve.block in source.derivatives else "PROCEDURE"
             kind = "KINETIC" if solve.block in source.kinetics else kind
             if solve.method not in methods[kind]:
-                construct = f"METHOD {solve.method}" if solve.method else f"SOLVE {solve.block} without METHOD"
+                construct = (
+                    f"METHOD {solve.method}" if solve.method else f"SOLVE {solve.block} without METHOD"
+                )
                 message = (
                     f"is not translated for a {kind} block, only {', '.join(filter(None, methods[kind]))}"
                 )
