@@ -207,5 +207,7 @@ def test_ratio_of_huge_sums_has_a_finite_gradient(translate: Translate, dtype, z
 def test_quotient_at_every_order() -> None:
     x, y = jnp.asarray([3.0, -2.0]), jnp.asarray(1.7)
     for order in (jax.jacfwd, jax.jacrev, jax.hessian):
-        for found, expected in zip(order(quotient, (0, 1))(x, y), order(lambda x, y: x / y, (0, 1))(x, y), strict=True):
+        for found, expected in zip(
+            order(quotient, (0, 1))(x, y), order(lambda x, y: x / y, (0, 1))(x, y), strict=True
+        ):
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-14), found, expected)

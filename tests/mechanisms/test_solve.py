@@ -147,9 +147,7 @@ def binding_residual(x, dt: float, conserved: bool):
 @pytest.mark.parametrize("conserved", [False, True])
 @pytest.mark.parametrize("dt", [0.025, 0.5, 10.0])
 def test_nonlinear_scheme_solves_backward_euler(conserved: bool, dt: float) -> None:
-    x = kinetic_step(
-        binding, BOUND, BINDING_GIVEN, dt, linear=False, conserved=B_AND_C if conserved else {}
-    )
+    x = kinetic_step(binding, BOUND, BINDING_GIVEN, dt, linear=False, conserved=B_AND_C if conserved else {})
     root = scipy.optimize.root(lambda x: binding_residual(x, dt, conserved), BOUND, tol=1e-13)
     np.testing.assert_allclose(x, root.x, rtol=1e-9)
     # what is bound came from the others: amounts, not concentrations, are kept
@@ -190,7 +188,9 @@ def fitzhugh(v, w, current, tau):
 def test_backward_euler_solves_its_equation(dt: float) -> None:
     start, given_values = np.array([-1.2, 0.3]), (0.5, 12.5)
     x = backward_euler(fitzhugh, start, given_values, dt)
-    root = scipy.optimize.root(lambda x: x - start - dt * np.array(fitzhugh(*x, *given_values)), start, tol=1e-14)
+    root = scipy.optimize.root(
+        lambda x: x - start - dt * np.array(fitzhugh(*x, *given_values)), start, tol=1e-14
+    )
     np.testing.assert_allclose(x, root.x, rtol=1e-12)
 
 

@@ -498,7 +498,9 @@ def test_start_values(translate: Translate) -> None:
 
 
 def test_what_the_cell_gives(translate: Translate) -> None:
-    m = translate("PARAMETER { area }\nASSIGNED { t diam }\nBREAKPOINT { i = v + 10*t + 100*area + 1000*diam }")
+    m = translate(
+        "PARAMETER { area }\nASSIGNED { t diam }\nBREAKPOINT { i = v + 10*t + 100*area + 1000*diam }"
+    )
     assert m.inputs == ("area", "diam", "t")
     assert m.parameters == {}
     assert float(m.current(jnp.asarray(1.0), {}, {"t": 2.0, "area": 3.0, "diam": 4.0})) == 4321.0

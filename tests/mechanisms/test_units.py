@@ -35,18 +35,30 @@ def test_known_units(source: str, target: str, value: float) -> None:
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("mV", "ms"), ("faraday", "joule"), ("1", "mV"), ("parrot", "1"), ("mV", "parrot"), ("mV2", "mV"), ("a", "a")],
+    [
+        ("mV", "ms"),
+        ("faraday", "joule"),
+        ("1", "mV"),
+        ("parrot", "1"),
+        ("mV", "parrot"),
+        ("mV2", "mV"),
+        ("a", "a"),
+    ],
 )
 def test_unknown_or_different_units(source: str, target: str) -> None:
     assert unit_constant(source, target, {**OWN, "a": "b", "b": "a"}) is None
 
 
 def test_constant_in_a_file(translate: Translate) -> None:
-    m = translate("UNITS { F = (faraday) (coulomb) two = 2 (mV) third = (pi) (1) }\nBREAKPOINT { i = F*v + two + third }")
+    m = translate(
+        "UNITS { F = (faraday) (coulomb) two = 2 (mV) third = (pi) (1) }\nBREAKPOINT { i = F*v + two + third }"
+    )
     value = float(m.current(jnp.asarray(1.0), {}, {}))
     assert value == pytest.approx(float.fromhex("0x1.78e555060882cp+16") + 2 + 3.141592653589793, rel=1e-15)
 
 
 def test_constant_that_cannot_be(translate: Translate) -> None:
-    with pytest.raises(TranslationError, match=r"^probe\.mod:4: F: \(faraday\) cannot be expressed in \(volt\)"):
+    with pytest.raises(
+        TranslationError, match=r"^probe\.mod:4: F: \(faraday\) cannot be expressed in \(volt\)"
+    ):
         translate("UNITS {\n F = (faraday) (volt) }\nBREAKPOINT { i = F*v }")
