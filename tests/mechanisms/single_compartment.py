@@ -16,7 +16,7 @@ from ketune.mechanisms import Mechanism
 
 LENGTH_UM = 20.0
 AREA_UM2 = math.pi * LENGTH_UM**2
-REVERSAL = {"ena": 60.0, "ek": -80.0}
+REVERSAL = {"ena": 60.0, "ek": -80.0, "eca": 120.0}
 NUDGE_MV = 0.001
 
 
@@ -117,6 +117,8 @@ def run_neuron(protocol: Protocol) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         soma.ena = REVERSAL["ena"]
     if h.ismembrane("k_ion", sec=soma):
         soma.ek = REVERSAL["ek"]
+    if h.ismembrane("ca_ion", sec=soma):
+        soma.eca = REVERSAL["eca"]
     for onset, duration, amplitude in protocol.steps:
         clamp = h.IClamp(centre)
         clamp.delay, clamp.dur, clamp.amp = onset, duration, amplitude

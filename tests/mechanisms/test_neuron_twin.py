@@ -20,6 +20,9 @@ DENSITY = {
     "km": {"gbar": 0.001},
     "ka": {"gbar": 0.01},
     "hcn1": {"gbar": 5e-4, "dv_ket": 6.0, "rho_ket": 0.3},
+    "cahva": {"gbar": 2e-4},
+    "calva": {"gbar": 2e-4},
+    "nap": {"gbar": 2e-4},
     "gabatonic": {"g": 1e-4, "gain": 1.7},
 }
 POINT = {
@@ -27,6 +30,9 @@ POINT = {
     "NMDA": {"gmax": 0.002, "mg": 1.2, "block": 0.4},
     "GABAA": {"gmax": 0.003, "tau_rise": 1.0, "tau_decay": 0.9},  # the clamp on the rise time acts
 }
+# several compartments, concentrations or connections with a history: test_ketamine_markov, test_plastic_synapses and the
+# comparison of whole cells
+ELSEWHERE = {"NMDA5", "NMDA10", "AMPA_STP", "NMDA_STP", "GABAA_STP", "capool", "sk"}
 USER = {
     "instant": {"g": 1e-3, "scale": 0.5},
     "drift": {"g": 3e-4},
@@ -55,7 +61,7 @@ def compare(protocol: Protocol, tolerance_mv: float = 1e-9) -> np.ndarray:
 
 
 def test_every_shipped_mechanism_has_a_case() -> None:
-    assert set(mechanisms.names()) == {*DENSITY, *POINT}
+    assert set(mechanisms.names()) == {*DENSITY, *POINT, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("celsius", [23.0, 37.0])

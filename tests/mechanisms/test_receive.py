@@ -175,10 +175,17 @@ def test_self_events(translate: Translate) -> None:
     assert (float(move_time[1]), float(move_flag[1])) == (14.0, 1.0)
 
 
-def test_an_artificial_cell_has_events_only() -> None:
-    m = mechanisms.load(MODS / "refused" / "artcell.mod")
+def test_an_artificial_cell_has_events_only(translate: Translate) -> None:
+    m = translate(
+        "PARAMETER { tau = 10 }\nASSIGNED { m t0 }\nINITIAL { m = 0 t0 = 0 }\n"
+        "NET_RECEIVE(w) { m = m*exp(-(t - t0)/tau) + w t0 = t }",
+        "NEURON { ARTIFICIAL_CELL probe RANGE tau, m }\n",
+    )
     assert (m.kind, m.currents, m.merging) == ("artificial", (), "separate")
     assert m.current(0.0, {}, {}) == 0.0
+    s = {"m": jnp.asarray(0.5), "t0": jnp.asarray(3.0)}
+    new, _, _ = m.net_receive(0.0, s, {"w": 0.2}, {"tau": 10.0, "t": 8.0, "flag": 0.0})
+    assert number(new) == pytest.approx({"m": 0.5 * math.exp(-0.5) + 0.2, "t0": 8.0})
 
 
 def test_the_test_mechanisms() -> None:

@@ -49,19 +49,19 @@ PARAMETERS["NMDA10"] = KETAMINE | {
     *("mg_on", "mg_off", "mg_on_closed", "mg_off_closed"),
 }
 POINT = {"AMPA", "NMDA", "GABAA", "AMPA_STP", "NMDA_STP", "GABAA_STP", "NMDA5", "NMDA10"}
-SODIUM = mechanisms.Ion("na", ("ena",), ("ina",))
-POTASSIUM = mechanisms.Ion("k", ("ek",), ("ik",))
-CALCIUM = mechanisms.Ion("ca", ("eca",), ("ica",))
+SODIUM = mechanisms.Ion("na", ("ena",), ("ina",), 1.0)
+POTASSIUM = mechanisms.Ion("k", ("ek",), ("ik",), 1.0)
+CALCIUM = mechanisms.Ion("ca", ("eca",), ("ica",), 2.0)
 IONS = {
     "nav": (SODIUM,),
     "nap": (SODIUM,),
     "kv": (POTASSIUM,),
     "km": (POTASSIUM,),
     "ka": (POTASSIUM,),
-    "sk": (POTASSIUM, mechanisms.Ion("ca", ("cai",), ())),
+    "sk": (POTASSIUM, mechanisms.Ion("ca", ("cai",), (), 2.0)),
     "cahva": (CALCIUM,),
     "calva": (CALCIUM,),
-    "capool": (mechanisms.Ion("ca", ("ica",), ("cai",)),),
+    "capool": (mechanisms.Ion("ca", ("ica",), ("cai",), 2.0),),
 }
 CURRENTS = {"capool": (), "nav": ("ina",), "nap": ("ina",), "cahva": ("ica",), "calva": ("ica",)}
 CURRENTS |= dict.fromkeys(("kv", "km", "ka", "sk"), ("ik",))

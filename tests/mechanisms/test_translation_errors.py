@@ -18,8 +18,7 @@ PARAMETER { tau = 3 }
 BREAKPOINT { SOLVE d METHOD cnexp i = A*v }
 DERIVATIVE d { A' = -A/tau }
 """
-# file -> the first construct that is named, and how many are; unitclash and artcell are translated (units are not
-# compared; an artificial cell has no current)
+# file -> the first construct that is named, and how many are; units are not compared, so unitclash is translated
 REFUSED_FOR = {
     "external": ("EXTERNAL", 1),
     "linearblk": ("LINEAR", 1),
