@@ -30,8 +30,8 @@ POINT = {
     "NMDA": {"gmax": 0.002, "mg": 1.2, "block": 0.4},
     "GABAA": {"gmax": 0.003, "tau_rise": 1.0, "tau_decay": 0.9},  # the clamp on the rise time acts
 }
-# several compartments, concentrations or connections with a history: test_ketamine_markov, test_plastic_synapses and the
-# comparison of whole cells
+# concentrations, schemes or connections with a history: test_ketamine_markov, test_plastic_synapses, and the comparison
+# of whole cells
 ELSEWHERE = {"NMDA5", "NMDA10", "AMPA_STP", "NMDA_STP", "GABAA_STP", "capool", "sk"}
 USER = {
     "instant": {"g": 1e-3, "scale": 0.5},
