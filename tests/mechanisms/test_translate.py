@@ -314,6 +314,7 @@ def test_constants(translate: Translate) -> None:
         ("euler", "-x*x", 0.9 - 0.3 * 0.81),
         ("derivimplicit", "-x/2", 0.9 / 1.15),
         ("derivimplicit", "-x*x", (-1 + math.sqrt(1 + 4 * 0.3 * 0.9)) / 0.6),
+        ("sparse", "-x*x", (-1 + math.sqrt(1 + 4 * 0.3 * 0.9)) / 0.6),
         ("", "-x/2", 0.9 / 1.15),
         ("after_cvode", "-x/2", 0.9 / 1.15),
         ("runge", "-x/2", 0.9 * (1 - 0.15 + 0.15**2 / 2 - 0.15**3 / 6 + 0.15**4 / 24)),

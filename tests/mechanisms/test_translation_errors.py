@@ -66,7 +66,6 @@ CHANNEL = DENSITY + "STATE { x }\nBREAKPOINT { SOLVE d METHOD cnexp i = x }\n"
         (CHANNEL, "DERIVATIVE d {\n x' = -x*x }", 6, "x'"),
         (CHANNEL, "DERIVATIVE d {\n w' = 1 }", 6, "w'"),
         (CHANNEL, "KINETIC d { ~ x <-> x (1, 1) }", 4, "METHOD cnexp"),
-        (CHANNEL.replace("cnexp", "sparse"), "DERIVATIVE d { x' = -x }", 4, "METHOD sparse"),
         (CHANNEL.replace("METHOD cnexp", ""), "KINETIC d { ~ x <-> x (1, 1) }", 4, "SOLVE d without METHOD"),
         (CHANNEL.replace("cnexp", "runge"), "DERIVATIVE d { x' = t - x }", 4, "METHOD runge"),
         (CHANNEL, "PROCEDURE d() { x = 1 }", 4, "METHOD cnexp"),

@@ -6,6 +6,7 @@ No linear-algebra call and no loop that depends on the data, so that every engin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,20 +15,21 @@ import jax.numpy as jnp
 Value = Any
 Matrix = dict[tuple[int, int], Value]
 Evaluate = Callable[..., Any]
+States = tuple[Value, ...]
 
 # NEURON's own limits (its errcodes.hpp): it stops where the corrections' sum is below this.
 _CONVERGED = 1e-6
 # It would go on for 21; each doubles the number of right digits.
 _ITERATIONS = 8
+# NEURON's Jacobian of a scheme leaves out that rates may depend on its states: derivatives are refined once.
+_REFINED = 2
 _STEADY_STEP_ms = 1e9
 _STEADY_TRIALS = 7
 _STEADY_ITERATIONS = 22
 _NEGATIVE = -1e-6
 
 
-def backward_euler(
-    rates: Evaluate, states: Sequence[Value], given: Sequence[Value], dt: Value
-) -> tuple[Value, ...]:
+def backward_euler(rates: Evaluate, states: Sequence[Value], given: Sequence[Value], dt: Value) -> States:
     """States at the end of a step, x = x_old + dt rates(x): NEURON's `derivimplicit`.
 
     Args:
@@ -39,32 +41,37 @@ def backward_euler(
     old = _alike(states, given, dt)
     n = len(old)
 
-    def residual(*x: Value) -> tuple[Value, ...]:
-        return tuple(
-            jnp.broadcast_to(a - b - dt * r, jnp.shape(a))
-            for a, b, r in zip(x, old, rates(*x, *given), strict=True)
-        )
+    def correction(x: States, *inputs: Value) -> States:
+        old, given, dt = inputs[:n], inputs[n:-1], inputs[-1]
 
-    x = old
-    for _ in range(_ITERATIONS if n > 1 else _ITERATIONS - 2):
+        def residual(*x: Value) -> States:
+            return tuple(
+                jnp.broadcast_to(a - b - dt * r, jnp.shape(a))
+                for a, b, r in zip(x, old, rates(*x, *given), strict=True)
+            )
+
         matrix: Matrix = {}
         value = residual(*x)
         for column in range(n):
-            along = lambda y, x=x, column=column: residual(*x[:column], y, *x[column + 1 :])  # noqa: E731
+            along = lambda y, column=column: residual(*x[:column], y, *x[column + 1 :])  # noqa: E731
             _, slopes = jax.jvp(along, (x[column],), (jnp.ones_like(x[column]),))
             matrix |= {(row, column): slope for row, slope in enumerate(slopes)}
-        step = solve(matrix, [-r for r in value])
-        x = tuple(a + d for a, d in zip(x, step, strict=True))
-    return x
+        return tuple(solve(matrix, [-r for r in value]))
+
+    def iterate(*inputs: Value) -> States:
+        x = inputs[:n]
+        for _ in range(_ITERATIONS if n > 1 else _ITERATIONS - 2):
+            x = _plus(x, correction(x, *inputs))
+        return x
+
+    return _root(iterate, correction, 1, *_arrays(old, given, dt))
 
 
-def runge_kutta(
-    rates: Evaluate, states: Sequence[Value], given: Sequence[Value], dt: Value
-) -> tuple[Value, ...]:
+def runge_kutta(rates: Evaluate, states: Sequence[Value], given: Sequence[Value], dt: Value) -> States:
     """States at the end of a step by the classical fourth-order method: NEURON's `runge`. Args as above."""
     old = _alike(states, given, dt)
 
-    def moved(slopes: Sequence[Value], step: Value) -> tuple[Value, ...]:
+    def moved(slopes: Sequence[Value], step: Value) -> States:
         return tuple(jnp.broadcast_to(x + step * d, x.shape) for x, d in zip(old, slopes, strict=True))
 
     first = rates(*old, *given)
@@ -83,7 +90,7 @@ def kinetic_step(
     *,
     linear: bool,
     conserved: Mapping[int, Sequence[int]],
-) -> tuple[Value, ...]:
+) -> States:
     """States of a kinetic scheme at the end of a step: NEURON's `sparse`.
 
     Args:
@@ -95,20 +102,21 @@ def kinetic_step(
         linear: no reaction is of a higher order than one: one iteration is exact.
         conserved: row -> coefficient of each state in the conserved sum, which replaces the row's equation.
     """
-    old = x = _alike(states, given, dt)
+    old = _alike(states, given, dt)
     if linear:
-        return _correct(reactions, old, x, given, dt, conserved)[0]
-    moving = None
-    for _ in range(_ITERATIONS):
-        new, change = _correct(reactions, old, x, given, dt, conserved)
-        new = tuple(jnp.where(a < 0, 0.0, a) for a in new)  # as NEURON does, for stability
-        if moving is not None:
-            new = tuple(jnp.where(moving, a, b) for a, b in zip(new, x, strict=True))
-            moving = moving & (change > _CONVERGED)
-        else:
-            moving = change > _CONVERGED
-        x = new
-    return x
+        return _plus(old, _correction(reactions, old, old, given, dt, conserved))
+    n = len(old)
+
+    def correction(x: States, *inputs: Value) -> States:
+        return _correction(reactions, x, inputs[:n], inputs[n:-1], inputs[-1], conserved)
+
+    def iterate(*inputs: Value) -> States:
+        x, moving = inputs[:n], jnp.ones(jnp.shape(inputs[0]), bool)
+        for _ in range(_ITERATIONS):
+            x, moving = _iteration(x, moving, correction(x, *inputs))
+        return x
+
+    return _root(iterate, correction, _REFINED, *_arrays(old, given, dt))
 
 
 def kinetic_steady_state(
@@ -118,42 +126,91 @@ def kinetic_steady_state(
     *,
     linear: bool,
     conserved: Mapping[int, Sequence[int]],
-) -> tuple[Value, ...]:
+) -> States:
     """States at rest: NEURON's `STEADYSTATE sparse`, a step of 1e9 ms, in double precision.
 
     Args as of :func:`kinetic_step`.
     """
     alike = _alike(states, given, 1.0)
-    dtype = alike[0].dtype
-    given = [jnp.asarray(x, jnp.float64) for x in given]
-    old = tuple(x.astype(jnp.float64) for x in alike)
+    n, shape = len(alike), jnp.shape(alike[0])
+    precise = [jnp.asarray(x, jnp.float64) for x in (*alike, *given)]
 
-    def correct(x: tuple[Value, ...]) -> tuple[tuple[Value, ...], Value]:
-        return _correct(reactions, old, x, given, _STEADY_STEP_ms, conserved)
+    def correction(x: States, *inputs: Value) -> States:
+        return _correction(reactions, x, inputs[:n], inputs[n:], _STEADY_STEP_ms, conserved)
 
-    def attempt(_: int, carry: Any) -> Any:
-        x, settled = carry
-        new, _change = correct(x)
-        low = [a < _NEGATIVE for a in new]
-        new = tuple(jnp.where(settled, b, jnp.where(c, 0.0, a)) for a, b, c in zip(new, x, low, strict=True))
-        fine = ~jnp.any(jnp.stack(low), axis=0)
-        return new, settled | fine
+    def iterate(*inputs: Value) -> States:
+        def attempt(_: int, carry: tuple[States, Value]) -> tuple[States, Value]:
+            x, settled = carry
+            new = _plus(x, correction(x, *inputs))
+            low = [a < _NEGATIVE for a in new]
+            new = tuple(
+                jnp.where(settled, b, jnp.where(c, 0.0, a)) for a, b, c in zip(new, x, low, strict=True)
+            )
+            return new, settled | ~jnp.any(jnp.stack(low), axis=0)
 
-    def polish(_: int, carry: Any) -> Any:
-        x, moving = carry
-        new, change = correct(x)
-        new = tuple(jnp.where(moving, jnp.where(a < 0, 0.0, a), b) for a, b in zip(new, x, strict=True))
-        return new, moving & (change > _CONVERGED)
+        def polish(_: int, carry: tuple[States, Value]) -> tuple[States, Value]:
+            x, moving = carry
+            return _iteration(x, moving, correction(x, *inputs))
 
-    shape = jnp.shape(old[0])
-    x = old
-    if not linear:
-        x, _ = jax.lax.fori_loop(0, _STEADY_TRIALS, attempt, (x, jnp.zeros(shape, bool)))
-    x, _ = jax.lax.fori_loop(0, _STEADY_ITERATIONS, polish, (x, jnp.ones(shape, bool)))
-    return tuple(a.astype(dtype) for a in x)
+        x = inputs[:n]
+        if not linear:
+            x, _ = jax.lax.fori_loop(0, _STEADY_TRIALS, attempt, (x, jnp.zeros(shape, bool)))
+        return jax.lax.fori_loop(0, _STEADY_ITERATIONS, polish, (x, jnp.ones(shape, bool)))[0]
+
+    x = _root(iterate, correction, _REFINED, *precise)
+    return tuple(a.astype(alike[0].dtype) for a in x)
 
 
-def _alike(states: Sequence[Value], given: Sequence[Value], dt: Value) -> tuple[Value, ...]:
+def _iteration(x: States, moving: Value, correction: States) -> tuple[States, Value]:
+    """As NEURON does: no state below 0, and a scheme stops where its corrections have become small."""
+    new = tuple(jnp.where(a < 0, 0.0, a) for a in _plus(x, correction))
+    new = tuple(jnp.where(moving, a, b) for a, b in zip(new, x, strict=True))
+    change = sum(jnp.abs(d) for d in correction)
+    return new, moving & (change > _CONVERGED)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def _root(
+    iterate: Callable[..., States], correction: Callable[..., States], refinements: int, *inputs: Value
+) -> States:
+    """A root, whose derivative is that of the root and not of the iterations that lead to it.
+
+    Args:
+        iterate: inputs -> the root.
+        correction: (x, *inputs) -> what one iteration adds to x.
+        refinements: how often the derivative is improved; 1 is exact where the iteration is Newton's with the exact
+            Jacobian, because that forgets where it started.
+        inputs: arrays.
+    """
+    return iterate(*inputs)
+
+
+@_root.defjvp
+def _root_derivative(
+    iterate: Callable[..., States],
+    correction: Callable[..., States],
+    refinements: int,
+    inputs: tuple[Value, ...],
+    tangents: tuple[Value, ...],
+) -> tuple[States, States]:
+    x = _root(iterate, correction, refinements, *inputs)
+    slope: States = tuple(jnp.zeros_like(a) for a in x)
+    for _ in range(refinements):
+        _, change = jax.jvp(correction, (x, *inputs), (slope, *tangents))
+        slope = _plus(slope, change)
+    return x, slope
+
+
+def _arrays(old: States, given: Sequence[Value], dt: Value) -> list[Value]:
+    dtype = old[0].dtype
+    return [*old, *(jnp.asarray(x, None if hasattr(x, "dtype") else dtype) for x in (*given, dt))]
+
+
+def _plus(x: States, step: States) -> States:
+    return tuple(jnp.broadcast_to(a + d, jnp.shape(a)) for a, d in zip(x, step, strict=True))
+
+
+def _alike(states: Sequence[Value], given: Sequence[Value], dt: Value) -> States:
     """The states as arrays of one shape, the one of everything together."""
     arrays = [jnp.asarray(x) for x in (*states, *given, dt)]
     shape = jnp.broadcast_shapes(*(a.shape for a in arrays))
@@ -162,15 +219,15 @@ def _alike(states: Sequence[Value], given: Sequence[Value], dt: Value) -> tuple[
     return tuple(jnp.broadcast_to(a.astype(dtype), shape) for a in arrays[: len(states)])
 
 
-def _correct(
+def _correction(
     reactions: Evaluate,
-    old: tuple[Value, ...],
-    x: tuple[Value, ...],
+    x: States,
+    old: States,
     given: Sequence[Value],
     dt: Value,
     conserved: Mapping[int, Sequence[int]],
-) -> tuple[tuple[Value, ...], Value]:
-    """One iteration of Newton's method, and the sum of its corrections."""
+) -> States:
+    """What one iteration of Newton's method adds."""
     rates, jacobian, volumes, totals = reactions(*x, *given)
     n = len(x)
     sizes = [1.0 if volume is None else volume for volume in volumes]
@@ -185,9 +242,7 @@ def _correct(
         else:
             matrix[row, row] = matrix.get((row, row), 0.0) + sizes[row] / dt
             right[row] = rates[row] - sizes[row] * (x[row] - old[row]) / dt
-    step = solve(matrix, right, last=set(conserved))
-    change = sum(jnp.abs(d) for d in step)
-    return tuple(jnp.broadcast_to(a + d, a.shape) for a, d in zip(x, step, strict=True)), change
+    return tuple(solve(matrix, right, last=set(conserved)))
 
 
 def solve(matrix: Matrix, right: Sequence[Value], last: Set[int] = frozenset()) -> list[Value]:
