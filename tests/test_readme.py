@@ -1,5 +1,6 @@
 """The README's examples run as printed."""
 
+import math
 import re
 import shlex
 from dataclasses import replace
@@ -20,7 +21,7 @@ def test_every_command_line_is_accepted(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Arguments are parsed by the real command line; the work itself is replaced by a record of what it was given."""
-    from ketune import _console, cli, workflow
+    from ketune import _console, cli, verify_files, workflow
 
     calls: list[str] = []
     fit = {"status": "converged", "message": "", "directory": "cell7", "parameters": {}, "tuning": {}}
@@ -32,11 +33,16 @@ def test_every_command_line_is_accepted(
         monkeypatch.setattr(
             workflow, name, lambda *a, name=name, result=result, **k: calls.append(name) or result
         )
+    monkeypatch.setattr(
+        verify_files,
+        "translate_files",
+        lambda *a, **k: calls.append("translate_files") or {"ok": True, "files": []},
+    )
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("ketune ")]
     for line in lines:
         assert _console.run(cli.app, [*shlex.split(line)[1:], "--json"]) == 0, line
     assert '"status": "converged"' in capfd.readouterr().out
-    assert calls == ["fit_recording", "apply_drug", "write_report"]
+    assert calls == ["fit_recording", "apply_drug", "write_report", "translate_files"]
 
 
 @pytest.mark.slow
@@ -51,7 +57,17 @@ def test_python_example(
     )  # fmt: skip
     monkeypatch.setitem(EFFORTS, "quick", tiny)
     monkeypatch.chdir(tmp_path)
-    (block,) = blocks("python")
+    block = blocks("python")[0]
     exec(compile(block.replace('at=["30 min"],', 'at=["30 min"], trials=4,'), "README.md", "exec"), {})
     assert (tmp_path / "cell7" / "report.html").stat().st_size > 10_000
     assert "ketamine" in capsys.readouterr().out
+
+
+def test_example_of_an_own_channel(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.chdir(README.parent)
+    _, block = blocks("python")
+    exec(compile(block, "README.md", "exec"), {})
+    current, slope = map(float, capsys.readouterr().out.split())
+    m = 1 / (1 + math.exp(5 / 6))
+    assert current == pytest.approx(1e-3 * m * 45, rel=1e-5)
+    assert slope == pytest.approx(m * 45, rel=1e-5)
