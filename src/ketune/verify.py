@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine, Run
 from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
 from ketune.events import Events
@@ -20,7 +22,12 @@ from ketune.verify_cases import DOSE, DRUG, MINUTES, ROUTE, Case, DT_ms, SOMA_DE
 CONTRACT_mV = 1e-6
 """Largest difference of any voltage over one second."""
 CONTRACT_STATE = 1e-8
-"""Largest difference of a state or concentration, relative to its largest value over the time."""
+"""Largest difference of a state or concentration, relative to its largest value over the time.
+
+A state below a millionth of its mechanism's largest one is measured by that millionth: where states add up to
+1, rounding alone makes 1e-16 of the sum.
+"""
+_SMALL_STATE = 1e-6
 MIN_SPIKES = 10
 MIN_NMDA_SPIKES = 5
 
@@ -120,7 +127,8 @@ def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict
         for key in case.variables:
             first = 1 if key in currents else 0  # before the first step the twin has computed no current
             mine, theirs = run.variables[key][first:, :, lane], result.run.variables[key][first:]
-            relative = relative_difference(mine, theirs)
+            least = least_scale(case.cell, key[0], result.run.variables)
+            relative = relative_difference(mine, theirs, least=least)
             entry["max_dstate_rel"] = max(entry["max_dstate_rel"], relative)
             if not relative <= CONTRACT_STATE:
                 problems.append(f"{key[1]} differs by {relative:.1e} of its largest value")
@@ -135,12 +143,27 @@ def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict
     return entry | {"ok": not problems, "problem": "; ".join(problems)}
 
 
-def relative_difference(mine: np.ndarray, theirs: np.ndarray) -> float:
-    """The largest difference relative to the largest value; what is not a number differs infinitely."""
+def relative_difference(mine: np.ndarray, theirs: np.ndarray, *, least: float = 0.0) -> float:
+    """The largest difference relative to the largest value, or to ``least`` where that is larger.
+
+    What is not a number differs infinitely.
+    """
     difference = np.nan_to_num(np.abs(mine - theirs), nan=np.inf)
-    scale = float(np.max(np.abs(theirs), initial=0.0))
+    scale = max(float(np.max(np.abs(theirs), initial=0.0)), least)
     worst = float(np.max(difference, initial=0.0))
     return worst / scale if scale > 0 else worst
+
+
+def least_scale(cell: Cell, label: str, variables: Mapping[tuple[str, str], np.ndarray]) -> float:
+    """What a placement's smallest states are measured by: see :data:`CONTRACT_STATE`."""
+    if label == "ions":
+        return 0.0
+    states = [
+        x
+        for (of, name), x in variables.items()
+        if of == label and name in cell.placement(label).mechanism.states
+    ]
+    return _SMALL_STATE * max((float(np.nanmax(np.abs(x), initial=0.0)) for x in states), default=0.0)
 
 
 def _run_twin(case: Case) -> list[Run]:

@@ -25,7 +25,7 @@ from ketune.events import Events
 from ketune.ions import ion_uses
 from ketune.mechanisms import CompilationError, Mechanism, TranslationError
 from ketune.progress import NullProgress, Progress
-from ketune.verify import CONTRACT_STATE, CONTRACT_mV, relative_difference
+from ketune.verify import CONTRACT_STATE, CONTRACT_mV, least_scale, relative_difference
 from ketune.verify_cases import DT_ms, bench_table
 
 CONTRACT_CURRENT = 1e-6
@@ -79,8 +79,9 @@ def translate_files(
     Returns:
         dict: ``ok``; ``files``, each with ``file``, ``mechanism``, ``kind``, ``states``, ``constructs``, ``merging``,
         ``translated``, ``max_dv_mV``, ``max_di_rel``, ``max_dstate_rel`` (None where not simulated), ``worst`` (where
-        the largest differences were), ``ok``, ``errors`` (each ``line``, ``construct``, ``message``), ``warnings``
-        and ``source`` (the generated JAX); ``together``, the same figures for all files on one cell, or None; the
+        the largest differences were), ``ok``, ``errors`` (each ``line``, ``construct``, ``message``), ``warnings``,
+        ``too_large`` (which figures break the contract, and where) and ``source`` (the generated JAX);
+        ``together``, the same figures for all files on one cell with ``ok`` and ``mechanisms``, or None; the
         contract; ``seconds``.
 
     Raises:
@@ -517,7 +518,8 @@ def _compare_lane(
         mine, theirs = run.variables[label, name][:, :, lane], result.run.variables[label, name]
         if current:
             mine, theirs = mine[1:], theirs[1:]
-        relative = relative_difference(mine, theirs)
+        least = 0.0 if current else least_scale(bench.cell, label, result.run.variables)
+        relative = relative_difference(mine, theirs, least=least)
         _note(figures, "max_di_rel" if current else "max_dstate_rel", relative, f"{name}, {place}")
 
 

@@ -15,7 +15,7 @@ from ketune.cell import Cell, Placement
 from ketune.events import Events
 
 QUEUE = 8
-"""Self-events that one synapse may have under way; beyond it the voltage becomes NaN rather than wrong."""
+"""Self-events that one synapse may have under way; beyond it its states become NaN rather than wrong."""
 
 
 @dataclass(frozen=True, eq=False)

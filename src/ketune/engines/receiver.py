@@ -79,6 +79,8 @@ class Receiver:
                     s, c, queue = self._apply(v, s, c, queue, p, due, which, t, flag)
         if self.sends_events:
             s, c, queue = self._deliver_own(v, s, c, queue, p, before=t + 0.5 * dt_ms, inclusive=True)
+            full = jnp.any(jnp.isnan(queue["time"]), axis=0)
+            s = {name: jnp.where(full, jnp.nan, x) for name, x in s.items()}
         return s, c, queue
 
     def _deliver_own(
@@ -87,7 +89,7 @@ class Receiver:
         """Due self-events, the earliest first."""
 
         def due_now(queue: Values) -> Array:
-            earliest = jnp.min(queue["time"], axis=0)  # nan where a queue was full: never due, and seen below
+            earliest = jnp.min(queue["time"], axis=0)  # nan where a queue was full: never due
             return earliest <= before if inclusive else earliest < before
 
         def deliver(carry: tuple[Values, Values, Values]) -> tuple[Values, Values, Values]:
@@ -133,7 +135,7 @@ class Receiver:
 
 
 def _push(queue: Values, sent: Array, time: Any, flag: Any, connection: Array | int) -> Values:
-    """One more self-event where ``sent``; a full queue gets NaN, which the voltage shows."""
+    """One more self-event where ``sent``; a full queue gets NaN, which the synapse's states then show."""
     free = jnp.isinf(queue["time"])
     first = jnp.argmax(free, axis=0)[None]
     place = sent & (jnp.arange(free.shape[0])[:, None, None] == first)

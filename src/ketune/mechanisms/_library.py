@@ -175,7 +175,9 @@ def _build(files: list[Path], folder: Path) -> Path:
     sources.mkdir()
     result.mkdir()
     for file in files:
-        shutil.copyfile(file, sources / file.name)
+        # two directories may have files of one name
+        twice = (sources / file.name).exists()
+        shutil.copyfile(file, sources / (f"{file.stem}_{_sha256(file)[:8]}.mod" if twice else file.name))
     environment = dict(os.environ, MAKEFLAGS=f"-j{min(4, os.cpu_count() or 1)}")
     environment["CXX"] = compiler() or "g++"
     shown = ", ".join(file.name for file in files)

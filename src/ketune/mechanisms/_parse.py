@@ -152,6 +152,8 @@ class _Reader(StatementReader):
                 self.note("FUNCTION_TABLE")
                 arguments = tuple(text(parts[0]) for k, parts in map(split, children) if k == "Argument")
                 self.tables[text(children[0])] = arguments
+                if len(arguments) != 1:
+                    self.refuse("FUNCTION_TABLE", "only tables of one argument are translated")
             elif kind in bodies:
                 bodies[kind] += self.statements(children)
             elif kind in solved:

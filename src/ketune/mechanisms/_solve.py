@@ -59,10 +59,9 @@ def backward_euler(rates: Evaluate, states: Sequence[Value], given: Sequence[Val
         return tuple(solve(matrix, [-r for r in value]))
 
     def iterate(*inputs: Value) -> States:
-        x = inputs[:n]
-        for _ in range(_ITERATIONS if n > 1 else _ITERATIONS - 2):
-            x = _plus(x, correction(x, *inputs))
-        return x
+        # a loop, because XLA takes minutes to compile the iterations of a large scheme one after the other
+        count = _ITERATIONS if n > 1 else _ITERATIONS - 2
+        return jax.lax.fori_loop(0, count, lambda _, x: _plus(x, correction(x, *inputs)), inputs[:n])
 
     return _root(iterate, correction, 1, *_arrays(old, given, dt))
 
@@ -111,10 +110,12 @@ def kinetic_step(
         return _correction(reactions, x, inputs[:n], inputs[n:-1], inputs[-1], conserved)
 
     def iterate(*inputs: Value) -> States:
-        x, moving = inputs[:n], jnp.ones(jnp.shape(inputs[0]), bool)
-        for _ in range(_ITERATIONS):
-            x, moving = _iteration(x, moving, correction(x, *inputs))
-        return x
+        def body(_: int, carry: tuple[States, Value]) -> tuple[States, Value]:
+            x, moving = carry
+            return _iteration(x, moving, correction(x, *inputs))
+
+        start = inputs[:n], jnp.ones(jnp.shape(inputs[0]), bool)
+        return jax.lax.fori_loop(0, _ITERATIONS, body, start)[0]
 
     return _root(iterate, correction, _REFINED, *_arrays(old, given, dt))
 

@@ -33,8 +33,6 @@ UNSUPPORTED = {
     "LagStatement": ("LAG", "delayed values are not translated"),
     "LonDiffuse": ("LONGITUDINAL_DIFFUSION", "diffusion between compartments is not translated"),
     "ExternVar": ("EXTERNAL", "variables of other mechanisms are not translated"),
-    "MutexLock": ("MUTEXLOCK", "locks are not translated"),
-    "MutexUnlock": ("MUTEXUNLOCK", "locks are not translated"),
 }
 _NUMBERS = ("Double", "Integer", "Float")
 IGNORED = {"Model", "LineComment", "BlockComment", "IndependentBlock", "UnitState"}
@@ -88,7 +86,7 @@ class StatementReader:
     def _statements(self, children: Children) -> tuple[s.Statement | _Initial, ...]:
         statements: list[s.Statement | _Initial] = []
         for kind, parts in map(split, body(children)):
-            if kind in IGNORED:
+            if kind in IGNORED or kind == "name":  # MUTEXLOCK: nothing runs at the same time here
                 continue
             if kind == "ProtectStatement":
                 kind, parts = "ExpressionStatement", [{"BinaryExpression": parts[0]["BinaryExpression"]}]
