@@ -29,7 +29,8 @@ from ketune.verify import CONTRACT_STATE, CONTRACT_mV, least_scale, relative_dif
 from ketune.verify_cases import DT_ms, bench_table
 
 CONTRACT_CURRENT = 1e-6
-"""Largest difference of a current, relative to its largest value over the time."""
+"""Largest difference of a current, relative to its largest value over the time (at least 1e-9 nA or mA/cm2)."""
+_SMALL_CURRENT = 1e-9
 _CONTRACT = (
     ("max_dv_mV", CONTRACT_mV),
     ("max_dstate_rel", CONTRACT_STATE),
@@ -518,7 +519,7 @@ def _compare_lane(
         mine, theirs = run.variables[label, name][:, :, lane], result.run.variables[label, name]
         if current:
             mine, theirs = mine[1:], theirs[1:]
-        least = 0.0 if current else least_scale(bench.cell, label, result.run.variables)
+        least = _SMALL_CURRENT if current else least_scale(bench.cell, label, result.run.variables)
         relative = relative_difference(mine, theirs, least=least)
         _note(figures, "max_di_rel" if current else "max_dstate_rel", relative, f"{name}, {place}")
 
