@@ -135,7 +135,8 @@ class Cell:
         known: dict[str, Any] = {"t": 0.0, "diam": table.diam_um[rows], "area": table.area_um2[rows]}
         for use in ion_uses(self):
             known |= {name: values[rows] for name, values in use.start.items()} | {use.ion.current: 0.0}
-        return {**self.environment(dt_ms=0.025), **known}
+        known = self.environment(dt_ms=0.025) | known
+        return {name: x for name, x in known.items() if name in placement.mechanism.inputs}
 
     def rest_balanced(self, leak_label: str = "leak") -> Cell:
         """A copy whose leak reversal makes ``v_init_mV`` the resting potential of every compartment.

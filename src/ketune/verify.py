@@ -24,10 +24,10 @@ CONTRACT_mV = 1e-6
 CONTRACT_STATE = 1e-8
 """Largest difference of a state or concentration, relative to its largest value over the time.
 
-A state below a millionth of its mechanism's largest one is measured by that millionth: where states add up to
-1, rounding alone makes 1e-16 of the sum.
+A state below a ten-thousandth of its mechanism's largest one is measured by that: where states add up to 1, rounding
+alone makes 1e-16 of the sum and more.
 """
-_SMALL_STATE = 1e-6
+_SMALL_STATE = 1e-4
 MIN_SPIKES = 10
 MIN_NMDA_SPIKES = 5
 

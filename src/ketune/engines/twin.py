@@ -158,7 +158,12 @@ class Twin:
                     array = jnp.asarray(value, self.dtype)
                     array = array if array.ndim == 2 else jnp.broadcast_to(array, (k,))[:, None]
                     p[name] = jnp.broadcast_to(array, (k, array.shape[1]))[source]
-            p |= {k: jnp.asarray(x, self.dtype) for k, x in cell.environment(self.dt_ms).items()}
+            # only what the file reads of the cell: it may call a parameter of its own ek
+            p |= {
+                k: jnp.asarray(x, self.dtype)
+                for k, x in cell.environment(self.dt_ms).items()
+                if k in placement.mechanism.inputs
+            }
             p |= self._geometry(placement) | self.ions.constants(placement, uses)
             result[placement.label] = p | dict(placement.mechanism.derived(p))
         if self.ions.varying:
@@ -193,6 +198,13 @@ class Twin:
             if label in self.receivers:
                 sends = mechanism.init_sends(self._rows[label].take(v), p) if mechanism.init_sends else {}
                 states[_queue(label)] = self.receivers[label].queue(sends, shape, self.dtype)
+        for placement in self.placements:
+            if (
+                placement.mechanism.remember is not None
+            ):  # NEURON's initialisation computes the currents once too
+                rows, p = self._rows[placement.label], parameters[placement.label]
+                p = self._now(placement, p, states, 0.0)
+                self._linearised(placement, rows.take(v), states, p)
         return v, states
 
     def connect(self, states: States, parameters: Parameters, weights: dict[str, np.ndarray]) -> States:

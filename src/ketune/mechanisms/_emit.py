@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterable
 
 from ketune.mechanisms._flow import Flattener, prune, written
@@ -23,6 +24,7 @@ _PRECEDENCE = {
     "*": 3,
     "/": 3,
 }
+_TEMPORARY = ("test", "then", "otherwise", "rates", "reactions")
 _UNARY, _POWER, _ATOM = 4, 5, 6
 _COMPARISONS = frozenset(("<", ">", "<=", ">=", "==", "!="))
 _BOOLEAN = {"&&": "logical_and", "||": "logical_or"}
@@ -50,17 +52,32 @@ class Emitter:
         self.flattener = flattener
         self.taken = taken | set(FUNCTIONS) | {"s", "p", "c"}
         self._branches = 0
+        self._words = set(re.findall(r"\w+", flattener.source.text))  # names of the file, locals too
         self._aliases: dict[str, str] = {}
 
     def name(self, name: str) -> str:
         """The file's name, with an underscore where Python or the generated module already uses it."""
-        return f"{name}_" if name in self.taken or keyword.iskeyword(name) else name
+        if name in self.taken or keyword.iskeyword(name):
+            return self._unused(f"{name}_")
+        return name
+
+    def _unused(self, name: str) -> str:
+        while name in self._words or name in self.taken:
+            name += "_"
+        return name
+
+    def _next(self) -> int:
+        """A number that no temporary name has had, here or in the file."""
+        self._branches += 1
+        while any(f"{prefix}_{self._branches}" in self._words for prefix in _TEMPORARY):
+            self._branches += 1
+        return self._branches
 
     def function(self, name: str) -> list[str]:
         """The lines of one FUNCTION."""
         flat = self.flattener.functions[name]
         arguments = ", ".join(self.name(argument) for argument in (*flat.arguments, *flat.reads))
-        result = f"{name}_value"
+        result = self._unused(f"{name}_value")
         lines = self.body(flat.body, {name}, {*flat.arguments, *flat.reads}, aliases={name: result})
         return [f"def {self.name(name)}({arguments}):", *lines, f"    return {result}"]
 
@@ -94,12 +111,12 @@ class Emitter:
 
     def _newton(self, step: Newton, indent: str) -> list[str]:
         """A function for the equations, and the call that solves them."""
-        self._branches += 1
+        number = self._next()
         body, needed = prune(step.body, set(step.results), self.flattener)
         known = written(body)
         given = sorted(needed - set(step.states) - (known - self.flattener.known))
         unset = sorted(needed - set(step.states) - set(given))
-        label = f"{'rates' if step.jacobian is None else 'reactions'}_{self._branches}"
+        label = f"{'rates' if step.jacobian is None else 'reactions'}_{number}"
         name = self._variable
         arguments = ", ".join(map(name, (*step.states, *given)))
         lines = [f"\n{indent}def {label}({arguments}):"]
@@ -128,8 +145,7 @@ class Emitter:
 
     def _if(self, statement: If, outputs: set[str], indent: str) -> list[str]:
         """Both branches are evaluated, then chosen between: the code has to work on arrays."""
-        self._branches += 1
-        number, names = self._branches, sorted(outputs)
+        number, names = self._next(), sorted(outputs)
         test = f"test_{number}"
         lines = [f"{indent}{test} = {self.condition(statement.test)}"]
         chosen: list[list[str]] = []
@@ -166,7 +182,7 @@ class Emitter:
         if isinstance(expr, Bin) and expr.op in _BOOLEAN:
             return f"{_BOOLEAN[expr.op]}({self.condition(expr.left)}, {self.condition(expr.right)})"
         if isinstance(expr, Bin) and expr.op in _COMPARISONS:
-            return self.expression(expr)
+            return f"{self._operand(expr.left, 2)} {expr.op} {self._operand(expr.right, 2)}"
         return f"{self._operand(expr, 2)} != 0.0"
 
     def expression(self, expr: Expr) -> str:
@@ -185,7 +201,7 @@ class Emitter:
             return self._variable(expr.name), _ATOM
         if isinstance(expr, Neg):
             return f"-{self._operand(expr.arg, _UNARY)}", _UNARY
-        if isinstance(expr, Not) or (isinstance(expr, Bin) and expr.op in _BOOLEAN):
+        if isinstance(expr, Not) or (isinstance(expr, Bin) and expr.op in (*_BOOLEAN, *_COMPARISONS)):
             return f"where({self.condition(expr)}, 1.0, 0.0)", _ATOM
         if isinstance(expr, Call):
             return self._call(expr), _ATOM
@@ -195,8 +211,7 @@ class Emitter:
         if expr.op == "/" and _calls(expr.left) and _calls(expr.right):
             return f"quotient({self.expression(expr.left)}, {self.expression(expr.right)})", _ATOM
         own = _PRECEDENCE[expr.op]
-        shift = 1 if expr.op in _COMPARISONS else 0
-        left, right = self._operand(expr.left, own + shift), self._operand(expr.right, own + 1)
+        left, right = self._operand(expr.left, own), self._operand(expr.right, own + 1)
         return f"{left} {expr.op} {right}", own
 
     def _power(self, expr: Bin) -> tuple[str, int]:

@@ -51,7 +51,7 @@ RANDOM_CALLS = frozenset(
 )
 # without effect on the mechanism that calls them
 _SILENT = frozenset(("printf", "fprintf", "net_event", "at_time"))
-SPECIAL_CALLS = _SILENT | {"net_send", "net_move", "state_discontinuity"}
+SPECIAL_CALLS = _SILENT | {"nrn_ghk", "net_send", "net_move", "state_discontinuity"}
 GIVEN = ("celsius", "dt", "t", "diam", "area")
 """What the cell gives: degC, ms, ms, um, um2."""
 # NEURON's at_time compares with this margin
@@ -77,6 +77,7 @@ class Flattener:
         for ion in source.ions:
             self.known |= {*ion.reads, *ion.writes}
         self._functions: dict[str, FlatFunction | None] = {}
+        self._routines = {*source.functions, *source.procedures, *source.tables}
         self._open: list[str] = []
         self._used: set[str] = set()
         self._before: list[
@@ -107,7 +108,7 @@ class Flattener:
         """
         arguments = arguments or {}
         known, self.known, self._sends = self.known, self.known | {*arguments.values()}, sends
-        self._used = self.known | self._kept
+        self._used = self.known | self._kept | self._routines
         flat = self._flatten(body, {name: Var(own) for name, own in arguments.items()})
         self.known, self._sends = known | (self.known & self._reserved), None
         return flat
@@ -126,17 +127,20 @@ class Flattener:
             if name in self._open:
                 raise self.source.error(f"FUNCTION {name}", "calls itself, which is not translated")
             self._open.append(name)
-            used, self._used = self._used, set(self.known)
+            used, self._used = self._used, self.known | self._routines
             before, self._before = self._before, []
             routine = self.source.functions[name]
-            scope: dict[str, Expr] = {argument: Var(argument) for argument in (*routine.arguments, name)}
+            # an argument hides a variable of the file, but not from the functions that this one calls
+            arguments = tuple(self._fresh(argument) for argument in routine.arguments)
+            scope: dict[str, Expr] = {name: Var(name)}
+            scope |= {argument: Var(own) for argument, own in zip(routine.arguments, arguments, strict=True)}
             body = self._flatten(routine.body, scope)
-            changed = (written(body) & self.known) - {*routine.arguments, name}
+            changed = written(body) & self.known - {name}
             self._functions[name] = None
             if not changed:
                 body, needed = prune(body, {name}, self)
-                reads = tuple(sorted(needed - {*routine.arguments, name} - set(self.source.constants)))
-                self._functions[name] = FlatFunction(routine.arguments, reads, body)
+                reads = tuple(sorted(needed - {*arguments, name} - set(self.source.constants)))
+                self._functions[name] = FlatFunction(arguments, reads, body)
             self._used, self._before = used, before
             self._open.pop()
         return self._functions[name]
@@ -310,6 +314,9 @@ class Flattener:
             raise self.source.error(name, message)
         elif name in RANDOM_CALLS:
             raise self.source.error(name, "random numbers in the dynamics are not translated")
+        elif name == "nrn_ghk" and len(expr.args) == 4:
+            arguments = tuple(self._resolve(arg, scope) for arg in expr.args)
+            return Call(name, (*arguments, Var("celsius")))
         elif name in self.source.procedures:
             raise self.source.error(name, "a PROCEDURE's value inside an expression is not translated")
         elif name not in BUILTINS:

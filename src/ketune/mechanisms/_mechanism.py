@@ -149,6 +149,8 @@ def mod_path(name_or_path: str | Path) -> Path:
             )
         return path
     path = Path(name_or_path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; name the .mod files in it")
     if not path.is_file():
         raise InputError(f"{path}: there is no such mechanism file")
     return path.resolve()

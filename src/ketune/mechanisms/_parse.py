@@ -60,6 +60,8 @@ def examine(path: Path) -> tuple[s.Source, list[s.Problem]]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot read this mechanism file ({error})") from None
+    if b"\0" in content:
+        raise InputError(f"{path}: this is no text file")
     try:
         code = content.decode("utf-8")
     except UnicodeDecodeError:  # comments in old files
@@ -240,6 +242,8 @@ class _Reader(StatementReader):
                 keyword, self.name = text(children[0]), text(children[1])
                 kinds = {"SUFFIX": "density", "POINT_PROCESS": "point", "ARTIFICIAL_CELL": "artificial"}
                 self.kind = kinds[keyword]
+                if self.name == "nothing":
+                    self.refuse("SUFFIX nothing", "only functions for HOC, no mechanism", r"\bnothing\b")
                 self.note(keyword)
             elif kind == "Useion":
                 self._ion(children)
@@ -341,7 +345,9 @@ class _Reader(StatementReader):
             size = re.search(rf"\b{name}\s*\[\s*(\w+)\s*\]", _block(code, kind))
             if size:  # the tree has sizes, ranges and starting values alike as bare numbers
                 self.array_size(name, int(self.defines.get(size.group(1), 0) or size.group(1)))
-            start = re.search(rf"\b{name}\b[^\n]*?\bSTART\s+([-+\d.eE]+)", _block(code, kind))
+            # between a name and its START may stand the size, the unit, the range and the tolerance
+            between = r"(?:\s*(?:\[\w+\]|\([^)]*\)|<[^>]*>|FROM\s+\S+\s+TO\s+\S+))*"
+            start = re.search(rf"\b{name}\b{between}\s*START\s+([-+\d.eE]+)", _block(code, kind))
             if start:
                 self.note("START")
                 self.starts[name] = float(start.group(1))

@@ -108,12 +108,26 @@ def table(x: Sequence[float], y: Sequence[float]) -> Callable[[Value], Array]:
     return interpolated
 
 
+def nrn_ghk(v: Value, inside: Value, outside: Value, valence: Value, celsius: Value) -> Array:
+    """NEURON's Goldman-Hodgkin-Katz current per permeability, mC/cm3 (v in mV, concentrations in mM)."""
+    faraday, gas = float.fromhex("0x1.78e555060882cp+16"), float.fromhex("0x1.0a1013e8990bep+3")
+    x = jnp.asarray(valence * v / (1e3 * gas * (celsius + 273.15) / faraday))
+
+    def efun(x: Array) -> Array:
+        small = jnp.abs(x) < 1e-4
+        safe = jnp.where(small, 1.0, x)
+        return jnp.where(small, 1.0 - x / 2.0, safe / (exp(safe) - 1.0))
+
+    return 0.001 * valence * faraday * (inside * efun(-x) - outside * efun(x))
+
+
 # every name that generated code may use
 NAMESPACE: dict[str, Any] = {
     "exp": exp,
     "guarded": guarded,
     "quotient": quotient,
     "spread": spread,
+    "nrn_ghk": nrn_ghk,
     "backward_euler": backward_euler,
     "runge_kutta": runge_kutta,
     "kinetic_step": kinetic_step,

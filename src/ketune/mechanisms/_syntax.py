@@ -28,9 +28,11 @@ def blank_comments(text: str) -> str:
     def blank(match: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", match.group())
 
-    text = re.sub(r"\bCOMMENT\b.*?\bENDCOMMENT\b", blank, text, flags=re.DOTALL)
-    text = re.sub(r"^[ \t]*TITLE[^\n]*", blank, text, flags=re.MULTILINE)
-    return re.sub(r"[:?][^\n]*", blank, text)
+    return re.sub(_COMMENT, blank, text)
+
+
+# from left to right: COMMENT and TITLE count at the beginning of a line only, so not within a comment
+_COMMENT = re.compile(r"(?ms)^[ \t]*COMMENT\b.*?^[ \t]*ENDCOMMENT\b[^\n]*|^[ \t]*TITLE\b[^\n]*|[:?][^\n]*")
 
 
 def find_lines(text: str, pattern: str) -> list[int]:

@@ -177,7 +177,7 @@ class _Translator:
         source = self.source
         known = {**source.derivatives, **source.kinetics, **source.procedures}
         methods = {
-            "DERIVATIVE": ("cnexp", "derivimplicit", "sparse", "euler", "runge", "after_cvode", ""),
+            "DERIVATIVE": ("cnexp", "derivimplicit", "sparse", "euler", "runge"),
             "KINETIC": ("sparse",),
             "PROCEDURE": ("after_cvode", "cvode_t", "cvode_v", ""),
         }
