@@ -1,5 +1,7 @@
 """Events: order, choice of lanes, stacking."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -30,9 +32,19 @@ def event_sets(draw, n_lanes=None, n_steps=20):
     )  # fmt: skip
 
 
+@st.composite
+def named_event_sets(draw):
+    """Events whose connections are named: each weight has its own name, so that they can be told apart again."""
+    events = draw(event_sets())
+    _, names = np.unique(events.weight, return_inverse=True)
+    return replace(events, connection=names.astype(np.int32) + 10)
+
+
 def rows_of(events, lane=None):
     """Events as a sorted list of tuples, of one lane (without its number) or of all."""
     columns = [events.step, events.compartment, events.port, events.weight]
+    if events.connection is not None:
+        columns.append(events.connection)
     keep = slice(None) if lane is None else events.lane == lane
     if lane is None:
         columns.append(events.lane)
@@ -110,3 +122,47 @@ def test_no_events():
     none = Events.none(n_lanes=3, n_steps=7, dt_ms=0.1, port_names=("a",))
     assert none.step.size == 0
     assert none.select([2]).n_lanes == 1
+
+
+class TestConnections:
+    @given(named_event_sets(), st.integers(1, 6), st.randoms())
+    def test_split_and_selected_events_keep_their_connections(self, events, lanes, random):
+        for i, part in enumerate(events.split(lanes)):
+            first = i * lanes
+            for lane in range(part.n_lanes):
+                assert rows_of(part, lane) == rows_of(events, first + lane)
+            assert part.connection.dtype == np.int32
+        order = list(range(events.n_lanes))
+        random.shuffle(order)
+        chosen = events.select(order)
+        for new, old in enumerate(order):
+            assert rows_of(chosen, new) == rows_of(events, old)
+
+    @settings(max_examples=50)
+    @given(named_event_sets(), named_event_sets())
+    def test_stacked_events_keep_their_connections(self, first, second):
+        both = Events.stack([first, second])
+        assert rows_of(both.select(range(first.n_lanes))) == rows_of(first)
+        assert rows_of(both.select(range(first.n_lanes, both.n_lanes))) == rows_of(second)
+
+    def test_they_are_sorted_along(self):
+        events = Events.from_arrays(
+            n_lanes=1, n_steps=9, dt_ms=0.1, port_names=("a",), step=np.array([7, 2, 5]), lane=np.zeros(3),
+            compartment=np.zeros(3), port=np.zeros(3), connection=np.array([70, 20, 50]),
+        )  # fmt: skip
+        assert events.connection.tolist() == [20, 50, 70]
+
+    def test_without_names_there_are_none(self):
+        unnamed = one()
+        assert unnamed.connection is None
+        assert Events.stack([unnamed, unnamed]).connection is None
+        assert all(part.connection is None for part in unnamed.split(1))
+        assert unnamed.select([0]).connection is None
+
+    def test_only_some_named_cannot_be_stacked(self):
+        with pytest.raises(ValueError, match="either all name their connections or none does"):
+            Events.stack([one(), one(connection=[4])])
+
+    def test_as_many_names_as_events(self):
+        with pytest.raises(ValueError, match="differ in shape"):
+            replace(one(), connection=np.zeros(2, np.int32))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ketune.cell import Cell, Placement
 from ketune.errors import InputError
-from ketune.mechanisms import Ion
+from ketune.mechanisms import Ion, loading_order
 
 # CODATA 2018, as NEURON has them.
 _GAS_J_PER_MOL_K = float.fromhex("0x1.0a1013e8990bep+3")
@@ -125,16 +125,9 @@ def in_neurons_order(placements: Iterable[Placement]) -> tuple[Placement, ...]:
 
     Among these, what was loaded last comes first (NEURON's `nrn_writes_conc`).
     """
-    ordered = sorted(placements, key=lambda p: _loading(p))
+    ordered = sorted(placements, key=lambda p: loading_order(p.mechanism.path))
     writers = [p for p in ordered if _writes_concentration(p)]
     return (*reversed(writers), *(p for p in ordered if not _writes_concentration(p)))
-
-
-def _loading(placement: Placement) -> tuple[bool, str]:
-    from ketune.mechanisms import MOD_DIRECTORY
-
-    path = placement.mechanism.path
-    return path.parent != MOD_DIRECTORY, path.name
 
 
 def _writes_concentration(placement: Placement) -> bool:

@@ -104,9 +104,10 @@ def translate_files(
     groups: list[tuple[int, ...]] = [(index,) for index in loaded]
     if together and len(loaded) > 1:
         groups.append(tuple(loaded))
+    compiled = _compiled_together(loaded)
     benches = [_bench(g, [loaded[i] for i in g], duration_ms, temperatures_degC) for g in groups]
     all_on_one: dict[str, Any] = {}
-    _compare_all(benches, entries, all_on_one, progress)
+    _compare_all(benches, compiled, entries, all_on_one, progress)
     for entry in entries:
         entry["ok"] = bool(entry["translated"] and not entry["errors"] and entry["agrees"])
         del entry["agrees"]
@@ -252,17 +253,34 @@ def _check_compilation(loaded: dict[int, Mechanism], entries: list[dict[str, Any
     """Compile everything at once; only where that fails each file alone, to find the one that NEURON refuses."""
     if not loaded:
         return
-    try:
-        mechanisms.library([_BENCH, "leak", *(m.path for m in loaded.values())])
-        return
-    except CompilationError:
-        pass
+    if shared := _compiled_together(loaded):
+        try:
+            mechanisms.library(shared)
+            return
+        except CompilationError:
+            pass
     for index, mechanism in list(loaded.items()):
         try:
             mechanisms.library([mechanism.path])
         except CompilationError as error:
             _fail(entries[index], str(error), construct="NEURON")
             del loaded[index]
+
+
+def _compiled_together(loaded: Mapping[int, Mechanism]) -> tuple[Path, ...]:
+    """Everything that is simulated, compiled once for all of it.
+
+    But for files that differ in an ion's charge, or bring their own leak: these NEURON cannot have together.
+    """
+    charges: dict[str, set[float]] = {}
+    for ion in (ion for mechanism in loaded.values() for ion in mechanism.ions if ion.valence is not None):
+        charges.setdefault(ion.name, set()).add(float(ion.valence or 0.0))
+    if any(len(values) > 1 for values in charges.values()):
+        return ()
+    leak = mechanisms.mod_path("leak")
+    if any(mechanism.name == "leak" and mechanism.path != leak for mechanism in loaded.values()):
+        return ()
+    return (_BENCH, leak, *(mechanism.path for mechanism in loaded.values()))
 
 
 def _bench(
@@ -388,7 +406,11 @@ def _events(cell: Cell, protocols: Sequence[str], n_steps: int) -> Events:
 
 
 def _compare_all(
-    benches: Sequence[_Bench], entries: list[dict[str, Any]], together: dict[str, Any], progress: Progress
+    benches: Sequence[_Bench],
+    compiled: tuple[Path, ...],
+    entries: list[dict[str, Any]],
+    together: dict[str, Any],
+    progress: Progress,
 ) -> None:
     jobs = [
         NeuronJob(
@@ -399,6 +421,7 @@ def _compare_all(
             bench.injected_nA[:, lane],
             record="all",
             variables=bench.variables,
+            compiled_with=compiled,
         )
         for bench in benches
         for cell in (replace(bench.cell, celsius=celsius) for celsius in bench.temperatures_degC)

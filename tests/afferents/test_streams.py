@@ -12,7 +12,11 @@ from scipy import stats
 
 from ketune.afferents import STREAMS, Drive, Grating, candidates, hard_events, place_synapses
 from ketune.afferents._streams import MAX_PER_STEP, PORTS, _limit_per_step
+from ketune.cell import Placement
 from ketune.cell_model import build_cell
+from ketune.errors import InputError
+from ketune.fitting._silent import SilentTwin
+from ketune.mechanisms import load
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 
 DT = 0.1
@@ -278,3 +282,47 @@ def test_nothing_is_moved_where_nothing_is_crowded():
     moved, inside = _limit_per_step(step, lane, port, 1, 10)
     assert np.array_equal(moved, step)
     assert inside.all()
+
+
+class TestNamedConnections:
+    """Where a synapse tells its connections apart, each event says which of the layout's synapses brings it."""
+
+    @pytest.fixture
+    def plastic(self, tiny_cell):
+        ampa = tiny_cell.placement("ampa")
+        mechanism = load("AMPA_STP")
+        values = {k: np.full(len(ampa.compartments), p.value) for k, p in mechanism.parameters.items()}
+        stp = Placement("stp", mechanism, ampa.compartments, values)
+        return replace(
+            tiny_cell,
+            placements=(*tiny_cell.placements, stp),
+            ports={**tiny_cell.ports, "exc": (*tiny_cell.ports["exc"], "stp")},
+        )
+
+    def test_they_are_the_synapses_of_the_layout(self, plastic):
+        layout = place_synapses(plastic, seed=1, excitatory_per_um=0.5, n_pv=20, n_sst=40)
+        assert plastic.tells_connections_apart
+        events = hard_events(layout, GRATING, DRIVE, trials=range(2), seed=7, dt_ms=DT)
+        assert events.connection.shape == events.step.shape
+        for index, port in enumerate(events.port_names):
+            here = events.port == index
+            assert here.any()
+            assert np.array_equal(layout.compartment[port][events.connection[here]], events.compartment[here])
+
+    def test_the_events_are_the_same_with_and_without_names(self, plastic, tiny_cell):
+        drawn = []
+        for cell in (plastic, tiny_cell):
+            layout = place_synapses(cell, seed=1, excitatory_per_um=0.5, n_pv=20, n_sst=40)
+            drawn.append(hard_events(layout, GRATING, DRIVE, trials=range(2), seed=7, dt_ms=DT))
+        named, unnamed = drawn
+        assert unnamed.connection is None
+        for name in ("step", "lane", "compartment", "port", "weight"):
+            assert np.array_equal(getattr(named, name), getattr(unnamed, name))
+
+    def test_a_fit_refuses_such_a_cell_in_one_line(self, plastic):
+        with pytest.raises(
+            InputError, match="cannot be fitted: gradients need synapses whose events add up"
+        ) as error:
+            SilentTwin(plastic, DRIVE, warm_up_ms=10.0)
+        assert "\n" not in str(error.value)
+        assert plastic.name in str(error.value)

@@ -91,8 +91,13 @@ class IonStates:
     ) -> Variables:
         """The variables after a mechanism has written some of its values, which are taken out of ``values``.
 
-        With ``start``, from INITIAL: NEURON then corrects the reversal potential at once.
+        With ``start``, from INITIAL: NEURON then corrects the reversal potential at once, and takes 0 for one that a
+        mechanism writes but leaves out there.
         """
+        if start is not None:
+            for ion in placement.mechanism.ions:
+                if ion.reversal in ion.writes and ion.reversal not in ion.reads:
+                    values.setdefault(ion.reversal, 0.0)
         names = [name for name in placement.mechanism.ion_writes if name in values]
         if not names:
             return variables

@@ -149,8 +149,8 @@ def run_in_processes(
     InputError
         A job or its mechanisms cannot be used; nothing was started.
     """
-    libraries = {cell: libraries_of(cell) for cell in {job.cell for job in jobs}}
-    problems = [problem_of(job, libraries[job.cell]) for job in jobs]
+    libraries = {key: libraries_of(*key) for key in {(job.cell, job.compiled_with) for job in jobs}}
+    problems = [problem_of(job, libraries[job.cell, job.compiled_with]) for job in jobs]
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for index in range(len(jobs)):
         waiting.put(index)

@@ -18,7 +18,11 @@ from ketune.events import Events
 
 @dataclass(frozen=True, eq=False)
 class NeuronJob:
-    """One lane to simulate; the fields are the arguments of `run_neuron`."""
+    """One lane to simulate; the fields are the arguments of `run_neuron`.
+
+    ``compiled_with`` names mechanism files that are compiled together with the cell's own: jobs of many cells that name
+    the same ones share a library, and so a compilation and a process.
+    """
 
     cell: Cell
     events: Events
@@ -27,6 +31,7 @@ class NeuronJob:
     injected_nA: np.ndarray | None = None
     record: Literal["all", "soma"] | Sequence[int] = "soma"
     variables: Sequence[tuple[str, str]] = ()
+    compiled_with: tuple[Path, ...] = ()
 
 
 def own_files(cell: Cell) -> list[Path]:
@@ -36,16 +41,16 @@ def own_files(cell: Cell) -> list[Path]:
     return sorted({p.mechanism.path for p in cell.placements if p.mechanism.path.parent != MOD_DIRECTORY})
 
 
-def libraries_of(cell: Cell) -> tuple[str, ...]:
+def libraries_of(cell: Cell, compiled_with: tuple[Path, ...] = ()) -> tuple[str, ...]:
     """Compiled mechanisms for a worker, built here where a failure is an exception with the compiler's words.
 
     A cell with mechanisms of its own gets a library of just what it uses: these may be called like shipped ones.
     """
     from ketune import mechanisms
 
-    if not own_files(cell):
+    if not own_files(cell) and not compiled_with:
         return (str(mechanisms.library()),)
-    return (str(mechanisms.library(sorted({p.mechanism.path for p in cell.placements}))),)
+    return (str(mechanisms.library({*compiled_with, *(p.mechanism.path for p in cell.placements)})),)
 
 
 def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:

@@ -7,6 +7,7 @@ from ketune.mechanisms._library import (
     cache_key,
     library,
     load_into_neuron,
+    loading_order,
 )
 from ketune.mechanisms._mechanism import MOD_DIRECTORY, Mechanism, function_tables, load, mod_path, names
 from ketune.mechanisms._syntax import Ion, Parameter, Problem, TranslationError, find_line
@@ -27,6 +28,7 @@ __all__ = [
     "library",
     "load",
     "load_into_neuron",
+    "loading_order",
     "mod_path",
     "names",
 ]

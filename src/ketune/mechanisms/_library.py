@@ -111,10 +111,17 @@ def load_into_neuron(paths: Iterable[str | Path] | None = None) -> None:
     _loaded.update({_suffix(file): _sha256(file) for file in needed})
 
 
+def loading_order(path: Path) -> tuple[bool, str, str]:
+    """Sorts files as NEURON gets to know them: the shipped ones first, each by name.
+
+    It matters: in a step NEURON computes mechanisms in this order.
+    """
+    return path.parent != MOD_DIRECTORY, path.name, str(path)
+
+
 def _files(paths: Iterable[str | Path] | None) -> list[Path]:
-    if paths is None:
-        return sorted(MOD_DIRECTORY.glob("*.mod"))
-    return sorted({mod_path(path) for path in paths})
+    chosen = MOD_DIRECTORY.glob("*.mod") if paths is None else {mod_path(path) for path in paths}
+    return sorted(chosen, key=loading_order)
 
 
 def _sha256(file: Path) -> str:
@@ -174,16 +181,19 @@ def _build(files: list[Path], folder: Path) -> Path:
     sources, result = folder / "mod", folder / "result"
     sources.mkdir()
     result.mkdir()
-    for file in files:
-        # two directories may have files of one name
-        twice = (sources / file.name).exists()
-        shutil.copyfile(file, sources / (f"{file.stem}_{_sha256(file)[:8]}.mod" if twice else file.name))
+    copies = []
+    for number, file in enumerate(files):
+        # files of one name from several folders
+        name = file.name if file.name not in copies else f"{file.stem}_{number}.mod"
+        shutil.copyfile(file, sources / name)
+        copies.append(name)
     environment = dict(os.environ, MAKEFLAGS=f"-j{min(4, os.cpu_count() or 1)}")
     environment["CXX"] = compiler() or "g++"
     shown = ", ".join(file.name for file in files)
     try:
         done = subprocess.run(
-            [_nrnivmodl(), "mod"],
+            # each by its name: of a folder the files' order depends on the language settings
+            [_nrnivmodl(), *(f"mod/{name}" for name in copies)],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
