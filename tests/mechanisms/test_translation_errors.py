@@ -23,6 +23,7 @@ REFUSED_FOR = {
     "external": ("EXTERNAL", 1),
     "linearblk": ("LINEAR", 1),
     "manykinds": ("POINTER", 5),
+    "nometh": ("SOLVE st without METHOD", 1),
     "noisy": ("RANDOM", 3),
     "pointers": ("POINTER", 1),
     "syntax": ("syntax", 1),

@@ -44,6 +44,7 @@ class Mechanism:
         ions: the ions used, with the variables read and written.
         currents: the ionic currents written, then the nonspecific ones and the electrode's.
         electrode: those of them that are positive inward.
+        late_currents: those of them that a solved block sets too, so that NEURON shows another value than it used.
         ion_writes: concentrations and reversal potentials written; `init` and `advance` return them beside the states.
         remembered: states and `ion_writes` that BREAKPOINT itself changes, which `remember` returns.
         inputs: what of the cell the functions read, beside the voltage.
@@ -81,6 +82,7 @@ class Mechanism:
     ions: tuple[Ion, ...]
     currents: tuple[str, ...]
     electrode: tuple[str, ...]
+    late_currents: tuple[str, ...]
     ion_writes: tuple[str, ...]
     remembered: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -246,6 +248,7 @@ def _load(
         states=translation.states,
         carried=translation.carried,
         currents=translation.currents,
+        late_currents=translation.late_currents,
         ion_writes=translation.ion_writes,
         remembered=translation.remembered,
         inputs=translation.inputs,
@@ -298,6 +301,7 @@ def _untranslated(source: Source, problems: list[Problem], shared: dict[str, Any
         states=source.states,
         carried=(),
         currents=(),
+        late_currents=(),
         ion_writes=(),
         remembered=(),
         inputs=(),

@@ -55,6 +55,7 @@ class Translation:
     derived: tuple[str, ...]
     currents: tuple[str, ...]
     electrode: tuple[str, ...]
+    late_currents: tuple[str, ...]
     ion_writes: tuple[str, ...]
     remembered: tuple[str, ...]
     conductances: tuple[str, ...]
@@ -119,6 +120,7 @@ class _Translator:
             derived=self.derived,
             currents=self.currents,
             electrode=source.electrode,
+            late_currents=tuple(x for x in self.currents if x in written(self.advance)),
             ion_writes=self.ion_writes,
             remembered=self.remembered,
             conductances=source.conductances,
