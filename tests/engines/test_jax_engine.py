@@ -223,7 +223,8 @@ def test_arrivals_are_summed_by_place_and_never_overflow(weights, dtype):
         step=[4, 4, 5, 7, 2], lane=[1, 1, 1, 2, 0], compartment=[8, 8, 8, 0, 5], port=[0, 0, 0, 0, 1],
         weight=[first, second, 1.0, 1.0, 1.0],
     )  # fmt: skip
-    arrived = _arrivals(several, 3, 7, 9, np.dtype(np.float32))
+    ports = {name: (name,) for name in several.port_names}
+    arrived = _arrivals(several, 3, 7, 9, np.dtype(np.float32), ports)
     assert {k: x.shape for k, x in arrived.items()} == {"exc": (4, 9, 3), "inh": (4, 9, 3)}
     assert arrived["exc"].dtype == dtype
     assert arrived["exc"][1, 8, 1] == first + second
@@ -240,7 +241,8 @@ def test_arrivals_from_slots_are_those_of_the_events():
     for index, port in enumerate(several.port_names):
         weight[port].reshape(-1)[slots.event_at[port]] = several.weight[several.port == index]
     n = engine().twin.n_compartments
-    dense = _arrivals(several, 0, 20, n, np.dtype(np.float64))
+    ports = {name: (name,) for name in several.port_names}
+    dense = _arrivals(several, 0, 20, n, np.dtype(np.float64), ports)
     for step in range(20):
         found = engine().twin.arrivals(
             {port: slots.compartment[port][step] for port in dense},
