@@ -303,7 +303,7 @@ def test_parameters_exist_in_the_shipped_mechanisms():
     )
     overrides, lacking = apply_effect(cell, effect(KETAMINE, [1e5]))
     assert lacking == ("cal",)
-    assert len(overrides) == 7
+    assert len(overrides) == 8  # NMDA receptors with short-term plasticity are blocked too
     for (label, parameter), value in overrides.items():
         limits = mechanisms.load(next(n for n in mechanisms.names() if n.lower() == label)).parameters[
             parameter
