@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ketune import mechanisms
 from ketune.cell import Cell, Placement
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.neuron_engine import NeuronJob, run_in_processes
+from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
 from ketune.errors import InputError
 from ketune.events import Events
 from ketune.ions import DEFAULT_CONCENTRATION_mM, DEFAULT_REVERSAL_mV, in_neurons_order, ion_uses, nernst
@@ -118,19 +118,40 @@ def test_uses_follow_neurons_ion_style(pair, files, neurons) -> None:
         assert start == pytest.approx(np.full(len(start), eca), rel=1e-12)
 
 
+RUN = Events.none(n_lanes=1, n_steps=40, dt_ms=0.025)
+CURRENT = np.full(40, 0.05)
+
+
+def varying_of(cell: Cell) -> list[tuple[str, str]]:
+    return [("ions", x) for x in sorted(ion_uses(cell)[0].varying) if x != "ica"]
+
+
+@pytest.fixture(scope="module")
+def runs(files: dict[str, Path]) -> dict[tuple[str, str], tuple[Cell, NeuronResult]]:
+    """Each combination on a cell, and what NEURON makes of it."""
+    cells = [cell_of(files, pair, concentration_mM={"cai": 1e-4, "cao": 1.5}) for pair in PAIRS]
+    jobs = [
+        NeuronJob(
+            cell,
+            RUN,
+            injected_nA=CURRENT,
+            record="all",
+            variables=varying_of(cell),
+            compiled_with=tuple(files.values()),
+        )
+        for cell in cells
+    ]
+    return dict(zip(PAIRS, zip(cells, run_in_processes(jobs), strict=True), strict=True))
+
+
 @pytest.mark.neuron
 @pytest.mark.parametrize("pair", PAIRS, ids="+".join)
-def test_every_combination_runs_as_in_neuron(pair, files) -> None:
-    cell = cell_of(files, pair, concentration_mM={"cai": 1e-4, "cao": 1.5})
-    events = Events.none(n_lanes=1, n_steps=40, dt_ms=0.025)
-    current = np.full(40, 0.05)
-    wanted = [("ions", x) for x in sorted(ion_uses(cell)[0].varying) if x != "ica"]
-    engine = JaxEngine(cell, dt_ms=0.025, dtype=np.float64, derivative="forward_difference")
-    run = engine.run(events, injected_nA=current, record=range(cell.table.n), variables=wanted)
-    together = tuple(mechanisms.mod_path(str(f)) for f in files.values())
-    job = NeuronJob(cell, events, injected_nA=current, record="all", variables=wanted, compiled_with=together)
-    (reference,) = run_in_processes([job])
+def test_every_combination_runs_as_in_neuron(pair, runs) -> None:
+    cell, reference = runs[pair]
     assert reference.status == "done", reference.message
+    engine = JaxEngine(cell, dt_ms=0.025, dtype=np.float64, derivative="forward_difference")
+    wanted = varying_of(cell)
+    run = engine.run(RUN, injected_nA=CURRENT, record=range(cell.table.n), variables=wanted)
     assert np.max(np.abs(run.v_mV[:, :, 0] - reference.run.v_mV)) < 1e-9
     for key in wanted:
         np.testing.assert_allclose(run.variables[key][:, :, 0], reference.run.variables[key], rtol=1e-10)

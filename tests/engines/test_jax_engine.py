@@ -233,6 +233,15 @@ def test_arrivals_are_summed_by_place_and_never_overflow(weights, dtype):
     assert not arrived["inh"].any()
 
 
+def test_ports_that_reach_no_sums_have_no_arrivals():
+    several = events(2, n_steps=20)
+    assert set(
+        _arrivals(
+            several, 0, 20, engine().twin.n_compartments, np.dtype(np.float64), {"exc": ("AMPA",), "inh": ()}
+        )
+    ) == {"exc"}
+
+
 def test_arrivals_from_slots_are_those_of_the_events():
     """The fit's form of events and the engine's, on the same events."""
     several = events(3, n_steps=20)

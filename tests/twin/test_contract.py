@@ -1,5 +1,6 @@
 """The twin against NEURON in every compartment, and what its faster settings cost."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,13 @@ from ketune.engines.neuron_engine import run_neuron
 from ketune.engines.twin import Twin
 from ketune.events import Events
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
-from ketune.verify_cases import mechanism_case, spiking_case
+from ketune.verify_cases import (
+    TEMPERATURES_degC,
+    calcium_case,
+    complete_case,
+    mechanism_case,
+    spiking_case,
+)
 
 DT = 0.025
 
@@ -66,6 +73,48 @@ def test_spiking_cell_control_and_drugged(morphology, duration_ms):
 def test_mechanism_alone(name):
     worst, _ = largest_difference(mechanism_case(name, 150.0))
     assert worst < 1e-9
+
+
+@pytest.mark.neuron
+@pytest.mark.parametrize("celsius", TEMPERATURES_degC)
+def test_channels_and_pool_share_calcium(celsius):
+    """Channels fill the pool, it opens sk and moves the reversal potential: the same in every compartment."""
+    case = calcium_case(200.0)
+    assert case.temperatures_degC == TEMPERATURES_degC
+    cell = replace(case.cell, celsius=celsius)
+    wanted = [("ions", "cai"), ("ions", "eca"), ("sk", "z")]
+    run = exact(case.cell).run(
+        case.events,
+        injected_nA=case.injected_nA,
+        record=range(cell.table.n),
+        variables=wanted,
+        celsius=celsius,
+    )
+    reference = run_neuron(cell, case.events, injected_nA=case.injected_nA, variables=wanted)
+    assert np.max(np.abs(run.v_mV[:, :, 0] - reference.v_mV)) < 1e-9
+    for key in wanted:
+        np.testing.assert_allclose(
+            run.variables[key][:, :, 0], reference.variables[key], rtol=1e-9, atol=1e-15
+        )
+    cai = reference.variables["ions", "cai"]
+    assert cai.max() > 2.0 * cai.min() > 0.0
+
+
+@pytest.mark.neuron
+@pytest.mark.slow
+def test_every_mechanism_on_one_cell():
+    case = complete_case(80.0)
+    names = {p.mechanism.name for p in case.cell.placements}
+    assert names == set(mechanisms.names())
+    assert case.temperatures_degC == TEMPERATURES_degC
+    engine = exact(case.cell)
+    everywhere = range(case.cell.table.n)
+    for celsius in case.temperatures_degC:
+        run = engine.run(case.events, record=everywhere, celsius=celsius)
+        reference = run_neuron(replace(case.cell, celsius=celsius), case.events)
+        assert np.max(np.abs(run.v_mV[:, :, 0] - reference.v_mV)) < 1e-7
+        np.testing.assert_array_equal(run.spike_ms, reference.spike_ms)
+        assert np.ptp(reference.v_mV[:, 0]) > 2.0
 
 
 @pytest.mark.parametrize("name", mechanisms.names())

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ketune import verify
+from ketune.cli import _describe_verify
 from ketune.engines.neuron_engine import NeuronResult
-from ketune.verify_cases import mechanism_case, spiking_case
+from ketune.verify_cases import calcium_case, mechanism_case, spiking_case
 
 pytestmark = pytest.mark.neuron
 
@@ -27,6 +28,37 @@ def test_agreement(monkeypatch):
     for case in result["cases"]:
         assert case["ok"]
         assert case["max_mV"] - case["min_mV"] > 5.0
+
+
+def test_temperatures_are_entries_of_their_own(monkeypatch):
+    only(monkeypatch, calcium_case(40.0), mechanism_case("kv", 40.0))
+    result = verify.run_verify(duration_ms=40.0)
+    assert result["ok"], result["cases"]
+    assert [(c["condition"], c["celsius"]) for c in result["cases"]] == [
+        ("control", 6.3), ("control", 23.0), ("control", 37.0),
+        ("control", 6.3), ("ketamine", 6.3), ("control", 23.0), ("ketamine", 23.0), ("control", 37.0),
+        ("ketamine", 37.0),
+    ]  # fmt: skip
+    assert all(c["max_dstate_rel"] < verify.CONTRACT_STATE for c in result["cases"] if "max_dstate_rel" in c)
+    lines = list(_describe_verify(result))
+    assert sum("6.3 degC" in line for line in lines) == 3
+    assert lines[-1].startswith("NEURON and JAX agree: max |dV|")
+
+
+def test_one_temperature_that_differs_is_a_no(monkeypatch):
+    only(monkeypatch, mechanism_case("kv", 40.0))
+    run = verify.run_in_processes
+
+    def warmer(jobs, **options):
+        changed = [
+            replace(j, cell=replace(j.cell, celsius=23.1)) if j.cell.celsius == 23.0 else j for j in jobs
+        ]
+        return run(changed, **options)
+
+    monkeypatch.setattr(verify, "run_in_processes", warmer)
+    result = verify.run_verify(duration_ms=40.0)
+    assert not result["ok"]
+    assert {c["celsius"] for c in result["cases"] if not c["ok"]} == {23.0}
 
 
 def test_a_difference_in_one_compartment_is_found_and_located(monkeypatch):
