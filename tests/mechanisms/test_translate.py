@@ -315,8 +315,6 @@ def test_constants(translate: Translate) -> None:
         ("derivimplicit", "-x/2", 0.9 / 1.15),
         ("derivimplicit", "-x*x", (-1 + math.sqrt(1 + 4 * 0.3 * 0.9)) / 0.6),
         ("sparse", "-x*x", (-1 + math.sqrt(1 + 4 * 0.3 * 0.9)) / 0.6),
-        ("", "-x/2", 0.9 / 1.15),
-        ("after_cvode", "-x/2", 0.9 / 1.15),
         ("runge", "-x/2", 0.9 * (1 - 0.15 + 0.15**2 / 2 - 0.15**3 / 6 + 0.15**4 / 24)),
         # cnexp gives up on these, and NEURON solves them implicitly
         ("cnexp", "1/x", (0.9 + math.sqrt(0.81 + 4 * 0.3)) / 2),
