@@ -23,13 +23,7 @@ TABLES = {
 }
 SHIPPED = mechanisms.names()
 OTHERS = tuple(sorted(path.stem for path in (*MODS.glob("*.mod"), *(MODS / "lab").glob("*.mod"))))
-REFUSED = {
-    "afterblk": "BEFORE",
-    "chooser": "GLOBAL but differs between compartments",
-    "cnexpnl": "use METHOD derivimplicit",
-}
-"""Files among OTHERS that are not translated, and what the message says."""
-TRANSLATED = (*SHIPPED, *(name for name in OTHERS if name not in REFUSED))
+TRANSLATED = (*SHIPPED, *OTHERS)
 
 # what the cell gives
 _LIMITS = {

@@ -10,8 +10,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from mechanism_text import Translate
 from sampled_inputs import (
-    MODS,
-    REFUSED,
     TRANSLATED,
     default_inputs,
     joined,
@@ -29,12 +27,6 @@ SINGULAR = {"nav": (-25.0, -40.0, -65.0), "kv": (25.0,), "km": (-30.0,), "hcn1":
 ROWS = 48
 MANY_OPERATIONS = ("carings", "na8st")
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-
-
-@pytest.mark.parametrize("name", sorted(REFUSED))
-def test_the_mechanisms_left_out_here_are_refused(name: str) -> None:
-    with pytest.raises(mechanisms.TranslationError, match=REFUSED[name]):
-        mechanisms.load(MODS / "lab" / f"{name}.mod")
 
 
 def not_finite(m: mechanisms.Mechanism, samples, dtype) -> dict[str, list[int]]:

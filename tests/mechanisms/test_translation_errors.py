@@ -20,6 +20,9 @@ DERIVATIVE d { A' = -A/tau }
 """
 # file -> the first construct that is named, and how many are; units are not compared, so unitclash is translated
 REFUSED_FOR = {
+    "afterblk": ("BEFORE", 2),
+    "chooser": ("inf", 1),
+    "cnexpnl": ("p'", 1),
     "external": ("EXTERNAL", 1),
     "linearblk": ("LINEAR", 1),
     "manykinds": ("POINTER", 5),
