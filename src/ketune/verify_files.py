@@ -212,6 +212,8 @@ def _load(file: str | Path, entry: dict[str, Any], tables: Mapping[str, tuple[An
         "translated": True,
         "source": mechanism.source,
     }
+    if complaint := mechanisms.unit_complaint(mechanism.path):
+        entry["warnings"].append(complaint)
     return mechanism
 
 

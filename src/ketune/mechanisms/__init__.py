@@ -11,6 +11,7 @@ from ketune.mechanisms._library import (
 )
 from ketune.mechanisms._mechanism import MOD_DIRECTORY, Mechanism, function_tables, load, mod_path, names
 from ketune.mechanisms._syntax import Ion, Parameter, Problem, TranslationError, find_line
+from ketune.mechanisms._unit_check import unit_complaint
 
 __all__ = [
     "MOD_DIRECTORY",
@@ -31,4 +32,5 @@ __all__ = [
     "loading_order",
     "mod_path",
     "names",
+    "unit_complaint",
 ]
