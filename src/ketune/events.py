@@ -90,17 +90,24 @@ class Events:
         bounds = np.searchsorted(part[order], np.arange(n_parts + 1))
         return [
             replace(
-                self,
+                self.take(own),
                 n_lanes=min(lanes, self.n_lanes - i * lanes),
-                step=self.step[own],
                 lane=self.lane[own] - np.int32(i * lanes),
-                compartment=self.compartment[own],
-                port=self.port[own],
-                weight=self.weight[own],
-                connection=None if self.connection is None else self.connection[own],
             )
             for i, own in enumerate(order[bounds[i] : bounds[i + 1]] for i in range(n_parts))
         ]
+
+    def take(self, events: np.ndarray) -> "Events":
+        """Some of the events, by index, in lanes as they are."""
+        return replace(
+            self,
+            step=self.step[events],
+            lane=self.lane[events],
+            compartment=self.compartment[events],
+            port=self.port[events],
+            weight=self.weight[events],
+            connection=None if self.connection is None else self.connection[events],
+        )
 
     @classmethod
     def none(cls, *, n_lanes: int, n_steps: int, dt_ms: float, port_names: tuple[str, ...] = ()) -> "Events":

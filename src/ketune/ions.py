@@ -120,6 +120,11 @@ def _use(cell: Cell, name: str, users: list[tuple[Placement, Ion]]) -> IonUse:
     return IonUse(ion, present, computed, computed & written, start, frozenset(varying))
 
 
+def total_currents(cell: Cell) -> frozenset[str]:
+    """The names of the ions' total currents (`ica`) on a cell."""
+    return frozenset(ion.current for p in cell.placements for ion in p.mechanism.ions)
+
+
 def in_neurons_order(placements: Iterable[Placement]) -> tuple[Placement, ...]:
     """Placements in the order in which NEURON computes them: those that write concentrations first.
 

@@ -14,7 +14,7 @@ from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine, Run
 from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
 from ketune.events import Events
-from ketune.ions import ion_uses
+from ketune.ions import total_currents
 from ketune.plateaus import nmda_spikes
 from ketune.progress import NullProgress, Progress
 from ketune.verify_cases import DOSE, DRUG, MINUTES, ROUTE, Case, DT_ms, SOMA_DEPTH_um, cases
@@ -123,7 +123,7 @@ def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict
         if not worst <= CONTRACT_mV:
             problems.append(f"differs by {worst:.1e} mV in compartment {compartment} at {step * DT_ms:g} ms")
         entry["max_dstate_rel"] = 0.0 if case.variables else None
-        currents = {("ions", use.ion.current) for use in ion_uses(case.cell)}
+        currents = {("ions", name) for name in total_currents(case.cell)}
         for key in case.variables:
             first = 1 if key in currents else 0  # before the first step the twin has computed no current
             mine, theirs = run.variables[key][first:, :, lane], result.run.variables[key][first:]

@@ -22,7 +22,7 @@ from ketune.engines.jax_engine import JaxEngine, Run
 from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
 from ketune.errors import InputError
 from ketune.events import Events
-from ketune.ions import ion_uses
+from ketune.ions import ion_uses, total_currents
 from ketune.mechanisms import CompilationError, Mechanism, TranslationError
 from ketune.progress import NullProgress, Progress
 from ketune.verify import CONTRACT_STATE, CONTRACT_mV, least_scale, relative_difference
@@ -193,7 +193,8 @@ def _load(file: str | Path, entry: dict[str, Any], tables: Mapping[str, tuple[An
     try:
         path = mechanisms.mod_path(file)
         entry["file"] = str(file) if isinstance(file, str) and file.endswith(".mod") else str(path)
-        own = {name: x for name, x in tables.items() if name in mechanisms.function_tables(path)}
+        wanted = mechanisms.function_tables(path) if tables else ()
+        own = {name: x for name, x in tables.items() if name in wanted}
         mechanism = mechanisms.load(path, tables=own)
     except TranslationError as error:
         for problem in error.problems:
@@ -546,12 +547,11 @@ def _compare_lane(
         return
     difference = np.nan_to_num(np.abs(run.v_mV[:, :, lane] - v), nan=np.inf)
     _note(figures, "max_dv_mV", float(np.max(difference)), place)
+    totals = total_currents(bench.cell)
     for label, name in bench.variables:
         # the currents at time 0 belong to the initialisation, which the twin has no step for
         current = (
-            name in {use.ion.current for use in ion_uses(bench.cell)}
-            if label == "ions"
-            else name in bench.cell.placement(label).mechanism.currents
+            name in totals if label == "ions" else name in bench.cell.placement(label).mechanism.currents
         )
         mine, theirs = run.variables[label, name][:, :, lane], result.run.variables[label, name]
         if current:

@@ -130,10 +130,7 @@ def with_effective_weights(cell: Cell, events: Events, parameters: dict[str, dic
         names.append(label)
         parts.append(
             replace(
-                events,
-                step=events.step[found.event],
-                lane=events.lane[found.event],
-                compartment=events.compartment[found.event],
+                events.take(found.event),
                 port=np.full(len(found.event), len(names) - 1, np.int8),
                 weight=weight,
                 connection=None,

@@ -130,21 +130,25 @@ def _placed(
     """
     placed: list[worker.Placed] = []
     targets = [np.empty((4, 0), dtype=np.int64)]
+    own = np.flatnonzero(events.lane == lane)
+    of_lane = events.take(own)
     changed = cell.with_parameters(overrides)
     for index, placement in enumerate(changed.placements):
         rows = np.arange(len(placement.compartments))
         heard = any(placement.label in labels for labels in cell.ports.values())
         if heard:
-            found = connections(cell, placement, events)
-            mine = events.lane[found.event] == lane
+            sums = placement.mechanism.merging in ("linear", "plastic")
+            # synapses of their own are numbered over all lanes, as in the twin; others need only this lane's events
+            found = connections(cell, placement, of_lane if sums else events)
+            event = own[found.event] if sums else found.event
+            mine = events.lane[event] == lane
             at = found.row[mine]
             # before its first event a synapse that only sums events has no current
-            sums = placement.mechanism.merging in ("linear", "plastic")
             if sums and placement.label not in whole:
                 rows = np.unique(at)
             row = np.searchsorted(rows, at)
             which = np.full(len(at), index)
-            targets.append(np.stack([found.event[mine], which, row, found.slot[mine]]))
+            targets.append(np.stack([event[mine], which, row, found.slot[mine]]))
         placed.append(_on_rows(placement, rows))
     event, which, row, slot = np.concatenate(targets, axis=1)
     order = np.argsort(event, kind="stable")
