@@ -1,12 +1,11 @@
-"""Printing elementwise JAX functions as C++: no mechanism is written twice.
+"""Printing elementwise JAX functions as C++ on vectors of lanes: no mechanism is written twice.
 
-A mechanism's function is traced on scalars. Whatever follows from parameters alone is computed once, per compartment,
-and becomes an array of constants; the rest becomes statements on one lane of one compartment.
+A function is traced on scalars. Whatever follows from its constants alone is computed here, for every compartment, and
+becomes a constant of the kernel; the rest becomes statements.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,16 +13,16 @@ import numpy as np
 
 from ketune._jax import jax, jnp
 
-_BINARY = {"add": "+", "add_any": "+", "sub": "-", "mul": "*", "div": "/"}
+_BINARY = {"add": "+", "add_any": "+", "sub": "-", "mul": "*"}
 _COMPARISON = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-_LOGIC = {"and": "&&", "or": "||"}
-_CALLS = (
-    "exp", "log", "log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "tan", "asin", "acos", "atan", "sqrt", "pow",
-    "floor", "ceil",
-)  # fmt: skip
-_IDENTITIES = ("broadcast_in_dim", "reshape", "squeeze", "copy", "stop_gradient")
-_INLINED = ("pjit", "jit", "custom_jvp_call", "custom_vjp_call", "closed_call", "remat", "checkpoint")
-_LITERAL = re.compile(r"real\(([^()]+)\)")
+_LOGIC = {"and": "&", "or": "|"}
+_CALLS = frozenset(
+    "exp log log1p expm1 tanh sinh cosh sin cos tan asin acos atan sqrt floor ceil abs pow atan2 rem max min".split()
+)
+_IDENTITIES = frozenset("broadcast_in_dim reshape squeeze copy copy_p stop_gradient".split())
+_INLINED = frozenset(
+    "pjit jit custom_jvp_call custom_vjp_call closed_call core_call remat checkpoint".split()
+)
 
 
 class UnprintableError(Exception):
@@ -31,49 +30,56 @@ class UnprintableError(Exception):
 
 
 class Statements:
-    """C++ statements of elementwise functions, and the constants of each compartment that they use."""
+    """C++ statements of elementwise functions, and the constants that they use.
+
+    Attributes
+    ----------
+    constants
+        One value for each row, ``(rows, 1)``: ``c[0]``, ``c[1]``, ... in the statements.
+    by_lane
+        Those that differ between lanes, ``(rows, lanes)``: ``by_lane[0]``, ...
+    """
 
     def __init__(self) -> None:
         self.constants: list[np.ndarray] = []
+        self.by_lane: list[np.ndarray] = []
         self._slot_of: dict[int, str] = {}
+        self._kept: list[Any] = []  # an object's identity is its key: equal numbers must not change the source
         self._names = 0
 
     def print(
         self,
-        function: Callable[..., Any],
+        function: Callable[[list[Any], list[Any]], Sequence[Any]],
         varying: Sequence[str],
-        parameters: dict[str, np.ndarray],
-        dtype: np.dtype,
+        constants: Sequence[np.ndarray],
     ) -> tuple[list[str], list[str]]:
-        """Statements that compute ``function(varying values, parameters)``, and expressions of its results.
+        """Statements that compute ``function(varying, constants)``, and expressions (vectors) of its results.
 
         Parameters
         ----------
-        function
-            Takes a sequence of the varying values and a dictionary of parameters, returns a sequence.
         varying
-            Names of C++ variables.
-        parameters
-            Values, one for each compartment.
+            Names of C++ vectors.
+        constants
+            ``(rows, 1)`` or ``(rows, lanes)`` each, JAX arrays of float64.
         """
-        scalar = jax.ShapeDtypeStruct((), dtype)
-        names = sorted(parameters)
-        closed = jax.make_jaxpr(lambda x, p: function(x, dict(zip(names, p, strict=True))))(
-            [scalar] * len(varying), [scalar] * len(names)
-        )
-        values: list[Any] = [*varying, *(jnp.asarray(parameters[n], dtype) for n in names)]
+        scalar = jax.ShapeDtypeStruct((), np.float64)
+        closed = jax.make_jaxpr(function)([scalar] * len(varying), [scalar] * len(constants))
+        values: list[Any] = [*varying, *constants]
         lines: list[str] = []
         results = self._walk(closed.jaxpr, list(closed.consts), values, lines)
-        return lines, [self._expression(r) for r in results]
+        return lines, [self.vector(r) for r in results]
 
     def _walk(self, jaxpr: Any, consts: list[Any], arguments: list[Any], lines: list[str]) -> list[Any]:
         known: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
         known |= dict(zip(jaxpr.invars, arguments, strict=True))
+        needed = _needed(jaxpr)
 
         def value(atom: Any) -> Any:
             return atom.val if hasattr(atom, "val") else known[atom]
 
         for equation in jaxpr.eqns:
+            if not needed.intersection(equation.outvars):
+                continue
             inputs = [value(a) for a in equation.invars]
             name = equation.primitive.name
             if name in _INLINED:
@@ -81,90 +87,141 @@ class Statements:
                 body, more = (inner.jaxpr, inner.consts) if hasattr(inner, "jaxpr") else (inner, [])
                 outputs = self._walk(body, list(more), inputs, lines)
             elif not any(isinstance(x, str) for x in inputs):
-                outputs = self._evaluate(equation, inputs)
+                outputs = _evaluated(equation, inputs)
+            elif name in _IDENTITIES:
+                outputs = [inputs[0]]
+            elif name == "mul" and any(_is_number(x, 0.0) for x in inputs):
+                outputs = [np.float64(0.0)]
+            elif (same := _unchanged(name, inputs)) is not None:
+                outputs = [same]
             else:
-                kind = "bool" if equation.outvars[0].aval.dtype == np.bool_ else "real"
+                kind = "N" if equation.outvars[0].aval.dtype == np.bool_ else "V"
+                expression = self._expression(equation, inputs)
                 self._names += 1
                 variable = f"x{self._names}"
-                expression = _print(equation, [self._expression(x) for x in inputs])
                 lines.append(f"const {kind} {variable} = {expression};")
                 outputs = [variable]
             known |= dict(zip(equation.outvars, outputs, strict=True))
         return [value(a) for a in jaxpr.outvars]
 
-    def _evaluate(self, equation: Any, inputs: list[Any]) -> list[Any]:
-        if equation.primitive.name in _IDENTITIES:
-            return [inputs[0]]
-        shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in inputs)) if inputs else ()
-        arrays = [
-            jnp.broadcast_to(jnp.asarray(x, a.aval.dtype), shape)
-            for x, a in zip(inputs, equation.invars, strict=True)
-        ]
-        result = equation.primitive.bind(*arrays, **equation.params)
-        return list(result) if equation.primitive.multiple_results else [result]
+    def _expression(self, equation: Any, inputs: list[Any]) -> str:
+        name = equation.primitive.name
+        if name in _BINARY:
+            return f"{self.operand(inputs[0])} {_BINARY[name]} {self.operand(inputs[1])}"
+        if name == "div":
+            if not isinstance(inputs[1], str):
+                inverse = 1.0 / np.asarray(inputs[1], np.float64)
+                if np.all(np.isfinite(inverse)):  # vectors divide several times slower than they multiply
+                    return f"{self.operand(inputs[0])} * {self.operand(inverse)}"
+            return f"div_({self.vector(inputs[0])}, {self.vector(inputs[1])})"
+        if name in _COMPARISON:
+            return f"({self.vector(inputs[0])} {_COMPARISON[name]} {self.vector(inputs[1])})"
+        if name in _LOGIC:
+            return f"{self.mask(inputs[0])} {_LOGIC[name]} {self.mask(inputs[1])}"
+        if name == "not":
+            return f"~{self.mask(inputs[0])}"
+        if name == "neg":
+            return f"-{inputs[0]}"
+        if name == "square":
+            return f"{inputs[0]} * {inputs[0]}"
+        if name == "integer_pow":
+            return _power(inputs[0], equation.params["y"])
+        if name == "logistic":
+            return f"inverse(real(1) + exp_(-{inputs[0]}))"
+        if name == "sign":
+            x = inputs[0]
+            return f"choose({x} > splat(0), splat(1), choose({x} < splat(0), splat(-1), {x}))"
+        if name == "clamp":
+            low, x, high = (self.vector(x) for x in inputs)
+            return f"min_(max_({x}, {low}), {high})"
+        if name == "is_finite":
+            return f"(abs_({inputs[0]}) <= splat(std::numeric_limits<real>::max()))"
+        if name == "select_n" and len(inputs) == 3:
+            otherwise, then = (self._either(x, equation) for x in inputs[1:])
+            return f"choose({self.mask(inputs[0])}, {then}, {otherwise})"
+        if name == "convert_element_type":
+            dtype = equation.outvars[0].aval.dtype
+            if equation.invars[0].aval.dtype == np.bool_ and np.issubdtype(dtype, np.floating):
+                return f"choose({inputs[0]}, splat(1), splat(0))"
+            if np.issubdtype(dtype, np.floating):
+                return str(inputs[0])
+            raise UnprintableError(f"a conversion to {dtype}")
+        if name in _CALLS:
+            return f"{name}_({', '.join(self.vector(x) for x in inputs)})"
+        raise UnprintableError(f"the operation '{name}'")
 
-    def _expression(self, x: Any) -> str:
+    def _either(self, x: Any, equation: Any) -> str:
+        return self.mask(x) if equation.outvars[0].aval.dtype == np.bool_ else self.vector(x)
+
+    def vector(self, x: Any) -> str:
+        """An expression whose type is a vector."""
+        return x if isinstance(x, str) and not x.startswith("c[") else f"splat({self.operand(x)})"
+
+    def mask(self, x: Any) -> str:
+        """An expression whose type is a mask."""
         if isinstance(x, str):
             return x
-        array = np.asarray(x)
-        if array.dtype != np.bool_ and not np.all(np.isfinite(array)):
+        return f"({self.vector(np.asarray(x, np.float64))} != splat(0))"
+
+    def operand(self, x: Any) -> str:
+        """A vector or a number."""
+        if isinstance(x, str):
+            return x
+        array = np.asarray(x, np.float64)
+        if not np.all(np.isfinite(array)):
             raise UnprintableError("a constant that is no finite number")
         if array.ndim == 0:
-            number = array[()]
-            if array.dtype == np.bool_:
-                return "true" if number else "false"
-            return f"real({float(number)!r})"
+            return f"real({float(array)!r})"
         if id(x) not in self._slot_of:
-            self._slot_of[id(x)] = f"c[{len(self.constants)}]"
-            self.constants.append(x)  # kept alive: its identity is the key
-        return self._slot_of[id(x)] if array.dtype != np.bool_ else f"({self._slot_of[id(x)]} != 0)"
+            held, name = (self.by_lane, "by_lane") if array.shape[1] > 1 else (self.constants, "c")
+            self._slot_of[id(x)] = f"{name}[{len(held)}]"
+            held.append(array)
+            self._kept.append(x)
+        return self._slot_of[id(x)]
 
 
-def _print(equation: Any, inputs: list[str]) -> str:
-    name = equation.primitive.name
-    if name == "div" and (divisor := _LITERAL.fullmatch(inputs[1])) and float(divisor[1]) != 0.0:
-        # Vectors divide several times slower than they multiply.
-        return f"{inputs[0]} * real({1.0 / float(divisor[1])!r})"
-    if name in _BINARY:
-        return f"{inputs[0]} {_BINARY[name]} {inputs[1]}"
-    if name in _COMPARISON:
-        return f"{inputs[0]} {_COMPARISON[name]} {inputs[1]}"
-    if name in _LOGIC:
-        return f"{inputs[0]} {_LOGIC[name]} {inputs[1]}"
-    if name == "not":
-        return f"!{inputs[0]}"
-    if name == "neg":
-        return f"-{inputs[0]}"
-    if name == "abs":
-        return f"{inputs[0]} < 0 ? -{inputs[0]} : {inputs[0]}"
-    if name in ("max", "min"):
-        return f"{inputs[0]} {'>' if name == 'max' else '<'} {inputs[1]} ? {inputs[0]} : {inputs[1]}"
-    if name == "square":
-        return f"{inputs[0]} * {inputs[0]}"
-    if name == "integer_pow":
-        return _power(inputs[0], equation.params["y"])
-    if name == "logistic":
-        return f"real(1) / (real(1) + exp_(-{inputs[0]}))"
-    if name == "select_n" and len(inputs) == 3:
-        return f"{inputs[0]} ? {inputs[2]} : {inputs[1]}"
-    if name in _IDENTITIES:
+def _needed(jaxpr: Any) -> set[Any]:
+    """Variables that the results depend on."""
+    needed = {a for a in jaxpr.outvars if not hasattr(a, "val")}
+    for equation in reversed(jaxpr.eqns):
+        if needed.intersection(equation.outvars):
+            needed.update(a for a in equation.invars if not hasattr(a, "val"))
+    return needed
+
+
+def _evaluated(equation: Any, inputs: list[Any]) -> list[Any]:
+    if equation.primitive.name in _IDENTITIES:
+        return [inputs[0]]
+    shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in inputs)) if inputs else ()
+    arrays = [
+        jnp.broadcast_to(jnp.asarray(x, a.aval.dtype), shape)
+        for x, a in zip(inputs, equation.invars, strict=True)
+    ]
+    result = equation.primitive.bind(*arrays, **equation.params)
+    return list(result) if equation.primitive.multiple_results else [result]
+
+
+def _is_number(x: Any, number: float) -> bool:
+    return not isinstance(x, str) and np.ndim(x) == 0 and float(x) == number
+
+
+def _unchanged(name: str, inputs: list[Any]) -> Any:
+    """What a sum with 0 or a product with 1 is."""
+    neutral = {"mul": 1.0, "add": 0.0, "add_any": 0.0}.get(name)
+    if neutral is not None:
+        for x, other in (inputs, inputs[::-1]):
+            if _is_number(other, neutral):
+                return x
+    if name in ("sub", "div") and _is_number(inputs[1], 0.0 if name == "sub" else 1.0):
         return inputs[0]
-    if name == "convert_element_type":
-        dtype = equation.outvars[0].aval.dtype
-        if np.issubdtype(dtype, np.integer):
-            raise UnprintableError("conversion to a whole number")
-        to_bool = dtype == np.bool_
-        return f"{inputs[0]} != 0" if to_bool else f"real({inputs[0]})"
-    if name in _CALLS:
-        return f"{name}_({', '.join(inputs)})"
-    raise UnprintableError(name)
+    return None
 
 
 def _power(x: str, exponent: int) -> str:
     if exponent < 0:
-        return f"real(1) / ({_power(x, -exponent)})"
+        return f"inverse({_power(x, -exponent)})"
     if exponent == 0:
-        return "real(1)"
+        return "splat(1)"
     if exponent % 2:
         return " * ".join([x] * exponent)
     half = " * ".join([x] * (exponent // 2))

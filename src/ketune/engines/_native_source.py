@@ -1,296 +1,677 @@
-"""The C++ source of one cell's time step: a fixed frame around the printed mechanisms.
-
-A block of lanes goes through all compartments, step after step, with its state in the core's cache: events, currents,
-elimination from the tips to the root (Hines 1984), back-substitution, states. The order of operations is the twin's.
-"""
+"""The C++ source of one cell's kernel, and the numbers that go with it: a fixed frame around the printed mechanisms."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cache, partial
+from importlib import resources
 from typing import Any
 
 import numpy as np
 
 from ketune._jax import jax, jnp
+from ketune.engines import _rate_tables as rate_tables
 from ketune.engines._elementwise import Statements
+from ketune.engines._program import Program, program
 from ketune.engines.twin import Parameters, Twin
 
-_HEAD = r"""
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#ifdef __SSE__
-#include <xmmintrin.h>
-#endif
+_MOST_ATTEMPTS = 24
+# Rows may differ in the constants of their rates; beyond this many kinds rates are computed directly.
+_MOST_GROUPS = 16
 
-typedef REAL real;
 
-// glibc has vector forms of these; declared like this they are used without the rest of fast-math.
-#ifdef VECTOR_MATH
-extern "C" {
-__attribute__((simd("notinbranch"), const)) float expf(float) noexcept;
-__attribute__((simd("notinbranch"), const)) double exp(double) noexcept;
-}
-#endif
-static inline float exp_(float x) { return expf(x); }
-static inline double exp_(double x) { return exp(x); }
-#define SCALAR(name) template <typename T> static inline T name##_(T x) { return std::name(x); }
-SCALAR(log) SCALAR(log1p) SCALAR(expm1) SCALAR(tanh) SCALAR(sinh) SCALAR(cosh) SCALAR(sin) SCALAR(cos) SCALAR(tan)
-SCALAR(asin) SCALAR(acos) SCALAR(atan) SCALAR(sqrt) SCALAR(floor) SCALAR(ceil)
-template <typename T> static inline T pow_(T x, T y) { return std::pow(x, y); }
+@dataclass(frozen=True, eq=False)
+class FunctionData:
+    """Numbers that one printed function reads at each row of its placement.
 
-struct Placement {
-    int64_t n;
-    const int32_t* rows;
-    const real* to_nA;
-    const real* c;
-    const int32_t* row_of;
-    const real* jump;
-    real* s;
-};
-"""
+    Attributes
+    ----------
+    constants, by_lane
+        ``(rows, constants)``, and ``(rows, constants, lanes)`` of those that differ between lanes.
+    table_of
+        Where its tables begin, ``(rows, 1)``; ``(rows, 0)`` without tables.
+    n_sums
+        How many sums it collects.
+    """
 
-_FRAME = r"""
-extern "C" int64_t advance(
-    int64_t first_step, int64_t n_steps, int64_t n_nodes,
-    const int32_t* order, const int32_t* parent, const real* coupling, const real* fixed_diagonal,
-    const int64_t* counts, void* const* pointers,
-    const int64_t* event_first, const int32_t* event_compartment, const int32_t* event_lane,
-    const int32_t* event_port, const double* event_weight,
-    real* v, real* work, int64_t n_recorded, const int32_t* recorded, int64_t stride, real* trace,
-    real threshold, int32_t* above, int32_t* spike_step, int32_t* spike_lane)
-{
-#ifdef __SSE__
-    // Synaptic states decay without end; arithmetic on denormal numbers would take a hundred times as long.
-    const unsigned mode = _mm_getcsr();
-    _mm_setcsr(mode | 0x8040);
-#endif
-    Placement p[N_PLACEMENTS];
-    for (int k = 0; k < N_PLACEMENTS; ++k) {
-        void* const* q = pointers + 6 * k;
-        p[k] = Placement{counts[k], (const int32_t*)q[0], (const real*)q[1], (const real*)q[2],
-                         (const int32_t*)q[3], (const real*)q[4], (real*)q[5]};
-    }
-    real* __restrict d = work;
-    real* __restrict r = work + n_nodes * W;
-    int64_t n_spikes = 0, n_samples = 0;
-    for (int64_t step = 0; step < n_steps; ++step) {
-        for (int64_t e = event_first[step]; e < event_first[step + 1]; ++e)
-            deliver(p, event_port[e], event_compartment[e], event_lane[e], real(event_weight[e]));
-        for (int64_t i = 0; i < n_nodes; ++i)
-            for (int l = 0; l < W; ++l) { d[i * W + l] = fixed_diagonal[i]; r[i * W + l] = 0; }
-        currents(p, v, d, r);
-        for (int64_t k = 0; k < n_nodes - 1; ++k) {
-            const int64_t i = order[k], up = parent[i];
-            const real g = coupling[i];
-            real* __restrict vi = v + i * W; real* __restrict vu = v + up * W;
-            #pragma omp simd
-            for (int l = 0; l < W; ++l) {
-                const real flow = g * (vu[l] - vi[l]);
-                r[i * W + l] += flow;
-                r[up * W + l] -= flow;
-            }
-        }
-        for (int64_t k = 0; k < n_nodes - 1; ++k) {
-            const int64_t i = order[k], up = parent[i];
-            const real g = coupling[i];
-            real* __restrict di = d + i * W; real* __restrict ri = r + i * W;
-            real* __restrict du = d + up * W; real* __restrict ru = r + up * W;
-            #pragma omp simd
-            for (int l = 0; l < W; ++l) {
-                const real inverse = real(1) / di[l];
-                const real w = g * inverse;
-                du[l] -= w * g;
-                ru[l] += w * ri[l];
-                ri[l] *= inverse;
-                di[l] = w;
-            }
-        }
-        {
-            #pragma omp simd
-            for (int l = 0; l < W; ++l) { r[l] /= d[l]; v[l] += r[l]; }
-        }
-        for (int64_t k = n_nodes - 2; k >= 0; --k) {
-            const int64_t i = order[k], up = parent[i];
-            real* __restrict di = d + i * W; real* __restrict ri = r + i * W; real* __restrict ru = r + up * W;
-            real* __restrict vi = v + i * W;
-            #pragma omp simd
-            for (int l = 0; l < W; ++l) { ri[l] += di[l] * ru[l]; vi[l] += ri[l]; }
-        }
-        states(p, v);
-        for (int l = 0; l < W; ++l) {
-            const int32_t now = v[l] >= threshold;
-            if (now && !above[l]) { spike_step[n_spikes] = int32_t(first_step + step + 1); spike_lane[n_spikes++] = l; }
-            above[l] = now;
-        }
-        if (stride > 0 && (first_step + step + 1) % stride == 0) {
-            for (int64_t k = 0; k < n_recorded; ++k)
-                std::memcpy(trace + (n_samples * n_recorded + k) * W, v + int64_t(recorded[k]) * W, W * sizeof(real));
-            ++n_samples;
-        }
-    }
-#ifdef __SSE__
-    _mm_setcsr(mode);
-#endif
-    return n_spikes;
-}
-"""
+    constants: np.ndarray
+    by_lane: np.ndarray
+    table_of: np.ndarray
+    n_sums: int
 
 
 @dataclass(frozen=True, eq=False)
 class PlacementData:
-    """Numbers of one placement, in the order in which the source uses them."""
+    """Numbers of one placement, rows in the order of the nodes.
 
-    rows: np.ndarray
-    to_nA: np.ndarray
-    constants: np.ndarray
-    row_of: np.ndarray
-    jump: np.ndarray
+    Attributes
+    ----------
+    compartments
+        The compartment of each row.
+    state, state_names
+        At the start of a run, ``(rows, states, 1 or lanes)``.
+    jump
+        What an event of weight 1 adds to each state, in the same shape.
+    functions
+        By name: "currents", "states", and "currents_adjoint" and "states_adjoint" where there is an adjoint.
+    """
+
+    compartments: np.ndarray
     state: np.ndarray
+    state_names: tuple[str, ...]
+    jump: np.ndarray
+    functions: dict[str, FunctionData]
 
 
 @dataclass(frozen=True, eq=False)
 class CellSource:
-    """Source and data of a cell; cells that differ in numbers only share the source."""
+    """Source and data of a cell; cells that differ in numbers only share the source.
+
+    Attributes
+    ----------
+    tables
+        Coefficients of all rate tables.
+    sums
+        By label, what the adjoint collects.
+    """
 
     text: str
     placements: tuple[PlacementData, ...]
+    tables: np.ndarray
+    sums: Mapping[str, Sums]
 
 
-def cell_source(twin: Twin, parameters: Parameters, lanes: int) -> CellSource:
-    """C++ for blocks of so many lanes, and the numbers that go with it.
+class CellPrinter:
+    """Prints the kernel of a twin, again and again for other parameters.
 
-    Raises
-    ------
-    UnprintableError
-        A mechanism uses a function that has no C++ form here.
+    Parameters
+    ----------
+    twin
+        What is printed.
+    position
+        Place of each compartment in the order of elimination.
     """
-    _, initial = twin.initial(parameters, 1)
-    printed = [
-        _printed(twin, k, parameters[p.label], initial[p.label]) for k, p in enumerate(twin.cell.placements)
+
+    def __init__(self, twin: Twin, position: np.ndarray) -> None:
+        self.twin = twin
+        self._mechanisms = [_Mechanism(twin, k, position) for k in range(len(twin.cell.placements))]
+
+    def print(
+        self,
+        parameters: Parameters,
+        initial: Mapping[str, Any],
+        *,
+        wrt: Mapping[str, Collection[str]] | None = None,
+    ) -> CellSource:
+        """Source and numbers for these parameters.
+
+        Parameters
+        ----------
+        wrt
+            With it the adjoint too: by label the parameters, given and derived, whose derivatives are asked for.
+
+        Raises
+        ------
+        UnprintableError
+            A mechanism uses an operation that has no C++ form here.
+        """
+        tables, adjoint = _Tables(self.twin.dtype), wrt is not None
+        printed, sums = [], {}
+        for m in self._mechanisms:
+            names = None if wrt is None else wrt.get(m.label, ())
+            one, of_it = m.print(parameters[m.label], initial[m.label], tables, names)
+            printed.append(one)
+            if of_it is not None:
+                sums[m.label] = of_it
+        jump_lanes = max((p.data.jump.shape[2] for p in printed), default=1)
+        names = {"currents": "V v, V& d, V& r", "states": "V v"}
+        if adjoint:
+            names |= {"currents_adjoint": "V v, V minus_y, V minus_yx, V& bar", "states_adjoint": "V v, V& bar"}
+        ports = list(self.twin.ports.values())
+        head, foot = _kernel_file("step.hpp").split("// PRINTED\n")
+        text = "\n".join(
+            [
+                *(["#define DOUBLE"] if self.twin.dtype == np.float64 else []),
+                *(["#define ADJOINT"] if adjoint else []),
+                _kernel_file("vector.hpp"),
+                f"enum {{ JUMP_LANES = {jump_lanes} }};",
+                f"const real LOWEST_mV = {rate_tables.RANGE_mV[0]!r}, PIECES_PER_mV = real({tables.pieces_per_mV!r});",
+                head,
+                *(p.functions for p in printed),
+                *(line for name, signature in names.items() for line in _everywhere(name, signature, printed)),
+                *_delivery(ports, self._mechanisms, printed),
+                *(_delivery_adjoint(ports, self._mechanisms, printed) if adjoint else []),
+                foot,
+            ]
+        )
+        return CellSource(text, tuple(p.data for p in printed), tables.packed(), sums)
+
+
+@cache
+def _kernel_file(name: str) -> str:
+    return resources.files("ketune.engines").joinpath("kernel", name).read_text(encoding="utf-8")
+
+
+def _everywhere(name: str, signature: str, printed: Sequence[_Printed]) -> list[str]:
+    """A function that calls each placement's where it is present."""
+    arguments = ", ".join(x.split()[-1] for x in signature.split(", "))
+    return [
+        f"INLINE void {name}(Cursor& q, uint64_t present, {signature}) {{",
+        "    const Place at = locate(v, LOWEST_mV, PIECES_PER_mV);",
+        *(
+            f"    if (present & (uint64_t(1) << {k})) {name}_{k}(q, at, {arguments});"
+            for k, p in enumerate(printed)
+            if name in p.data.functions
+        ),
+        "}",
     ]
-    n = len(printed)
-    text = "\n".join(
-        [
-            f"#define REAL {'double' if twin.dtype == np.float64 else 'float'}",
-            f"enum {{ W = {lanes}, N_PLACEMENTS = {n} }};",
-            _HEAD,
-            *(p.functions for p in printed),
-            "static inline void deliver(Placement* p, int port, int64_t compartment, int64_t lane, real weight) {",
-            *(
-                f"    if (port == {port}) deliver_{k}(p[{k}], compartment, lane, weight);"
-                for port, labels in enumerate(twin.cell.ports.values())
-                for k, placement in enumerate(twin.cell.placements)
-                if placement.label in labels
-            ),
-            "}",
-            "static inline void currents(Placement* p, const real* v, real* d, real* r) {",
-            *(f"    current_{k}(p[{k}], v, d, r);" for k in range(n)),
-            "}",
-            "static inline void states(Placement* p, const real* v) {",
-            *(f"    advance_{k}(p[{k}], v);" for k in range(n)),
-            "}",
-            _FRAME,
-        ]
-    )
-    return CellSource(text, tuple(p.data for p in printed))
+
+
+def _receivers(
+    ports: Sequence[Sequence[str]], mechanisms: Sequence[_Mechanism], printed: Sequence[_Printed]
+) -> Iterator[tuple[int, int, list[int]]]:
+    """(port, placement, states that change) of all that hear events."""
+    for port, labels in enumerate(ports):
+        for k, (m, p) in enumerate(zip(mechanisms, printed, strict=True)):
+            if m.label in labels:
+                yield port, k, p.jumping
+
+
+def _delivery(ports: Any, mechanisms: Any, printed: Any) -> list[str]:
+    return [
+        "INLINE void deliver(const Task& task, V* s, int64_t node, int port, int lane, real weight) {",
+        "    int64_t at;",
+        *(
+            f"    if (port == {port} && (at = task.state_of[{k} * task.n_nodes + node]) >= 0) {{ "
+            + " ".join(f"((real*)(s + at + {j}))[lane] += jump_of(task, at + {j}, lane) * weight;" for j in states)
+            + " }"
+            for port, k, states in _receivers(ports, mechanisms, printed)
+        ),
+        "}",
+    ]
+
+
+def _delivery_adjoint(ports: Any, mechanisms: Any, printed: Any) -> list[str]:
+    lines = [
+        "INLINE real deliver_adjoint(const Task& task, const Reverse& back, int64_t node, int port, int lane, real weight) {",
+        "    V* const sb = back.adjoint + task.n_nodes;",
+        "    real total = 0;",
+        "    int64_t at;",
+    ]
+    for port, k, states in _receivers(ports, mechanisms, printed):
+        lines.append(f"    if (port == {port} && (at = task.state_of[{k} * task.n_nodes + node]) >= 0) {{")
+        for j in states:
+            lines += [
+                f"        const real b{j} = ((real*)(sb + at + {j}))[lane];",
+                f"        total += b{j} * jump_of(task, at + {j}, lane);",
+                f"        if (back.jump) ((real*)(back.jump + at + {j}))[lane] += b{j} * weight;",
+            ]
+        lines.append("    }")
+    return [*lines, "    return total;", "}"]
+
+
+class _Tables:
+    """Rate tables of a whole cell, one after the other."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.itemsize = dtype.itemsize
+        low, high = rate_tables.RANGE_mV
+        self.pieces_per_mV = rate_tables.PIECES[self.itemsize] / (high - low)
+        self._parts: list[np.ndarray] = []
+
+    def add(self, groups: np.ndarray) -> np.ndarray:
+        """Put tables ``(groups, ...)`` behind the others; where each group begins."""
+        begin = sum(part.size for part in self._parts)
+        self._parts.append(groups)
+        return begin + np.arange(len(groups)) * (groups.size // len(groups))
+
+    def packed(self) -> np.ndarray:
+        return np.concatenate([t.ravel() for t in self._parts]) if self._parts else np.zeros(1)
 
 
 @dataclass(frozen=True, eq=False)
 class _Printed:
     functions: str
     data: PlacementData
+    jumping: list[int]
 
 
-def _printed(twin: Twin, k: int, parameters: dict[str, Any], initial: dict[str, Any]) -> _Printed:
-    """The functions ``current_k``, ``advance_k`` and ``deliver_k`` of the k-th placement, and its numbers."""
-    placement, dtype = twin.cell.placements[k], twin.dtype
-    mechanism, compartments = placement.mechanism, placement.compartments
-    own, n, states = twin.own_rows(placement.label), len(compartments), list(initial)
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What the adjoint collects for a placement.
 
-    def on_rows(values: Sequence[Any]) -> np.ndarray:
-        """Several values on the placement's compartments, ``(values, n)``."""
-        rows = [np.broadcast_to(_of_rows(x, own), (n,)) for x in values]
-        return np.array(rows, dtype).reshape(len(rows), n)
+    Attributes
+    ----------
+    to_parameters
+        Sums of currents and states, ``(rows, sums, lanes)``, and of the events' jumps, ``(rows, states, lanes)``, to
+        the derivatives with respect to the parameters (given and derived) asked for, ``(rows, 1 or lanes)``.
+    """
 
-    def current(x: Sequence[Any], p: dict[str, Any]) -> tuple[Any, Any]:
-        s = dict(zip(states, x[1:], strict=True))
-        return jax.jvp(
-            lambda v: jnp.asarray(mechanism.current(v, s, p), v.dtype) + 0 * v,
-            (x[0],),
-            (jnp.ones_like(x[0]),),
+    to_parameters: Callable[[Sequence[np.ndarray]], dict[str, np.ndarray]]
+
+
+class _Part:
+    """One function of a mechanism: its program, and what was found out about it for the parameters at hand.
+
+    Attributes
+    ----------
+    constants
+        Of the program, ``(rows, 1)`` or ``(rows, lanes)`` each.
+    tables
+        Of each rate, ``(groups, levels, pieces)``, a group for all rows whose rates have the same constants; None where
+        rates are computed directly.
+    group
+        Of each row.
+    """
+
+    def __init__(self, whole: Program, itemsize: int) -> None:
+        self.whole = self.program = whole
+        self.itemsize = itemsize
+        self.constants: list[Any] = []
+        self.tables: list[np.ndarray] | None = None
+        self.group = np.empty(0, int)
+        self._values = np.empty((0, 0))  # of the rates' constants, a row for each group
+
+    def prepare(self, p: dict[str, Any]) -> None:
+        """Evaluate the constants, and find tables of the rates where there may be some."""
+        for _ in range(_MOST_ATTEMPTS):
+            self.constants = evaluated(self.program, p)
+            used = [np.asarray(c) for c, u in zip(self.constants, self.program.in_rates, strict=True) if u]
+            if not self.program.n_rates or any(c.shape[1] > 1 for c in used):
+                break
+            together = np.concatenate([*used, np.zeros((len(used[0]) if used else 1, 1))], axis=1)
+            values, self.group = np.unique(together, axis=0, return_inverse=True)
+            self.group = self.group.reshape(-1)
+            if len(values) > _MOST_GROUPS:
+                break
+            if self.tables is not None and np.array_equal(values, self._values):
+                return
+            found, failed = _by_rate([rate_tables.tables(self._rates_of(row), self.itemsize) for row in values])
+            if not failed:
+                self.tables, self._values = found, values
+                return
+            self.program, self.tables = self.program.without(failed), None
+        self.program, self.tables = self.whole, None
+        self.constants = evaluated(self.program, p)
+
+    def _placed(self, used: np.ndarray) -> list[Any]:
+        """A group's constants; those that no rate needs are left 0."""
+        given = iter(used)
+        return [jnp.asarray(next(given) if u else 0.0) for u in self.program.in_rates]
+
+    def _rates_of(self, used: np.ndarray) -> rate_tables.Rates:
+        constants = self._placed(used)
+        return lambda v: np.asarray(
+            jax.vmap(lambda x: jnp.stack(self.program.rates(x, constants)), out_axes=1)(v)
         )
 
-    def advance(x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
-        new = mechanism.advance(x[0], dict(zip(states, x[1:], strict=True)), p)
-        return [new.get(name, old) for name, old in zip(states, x[1:], strict=True)]
+    def slopes(self, constants: Sequence[int]) -> list[np.ndarray] | None:
+        """Tables of the rates' derivatives with respect to some constants, for each of these rate after rate."""
+        if self.tables is None:
+            return None
+        if not constants:
+            return []
 
-    p = dict(zip(parameters, on_rows(list(parameters.values())), strict=True))
-    variables = [f"s{i}" for i in range(len(states))]
-    statements = Statements()
-    lines, (i, g) = statements.print(current, ["v", *variables], p, dtype)
-    current_body = [*lines, f"d[l] += ({g}) * to_nA;", f"r[l] -= ({i}) * to_nA;"]
-    lines, new = statements.print(advance, ["v", *variables], p, dtype)
-    advance_body = [*lines, *(f"S{j}[l] = {x};" for j, x in enumerate(new))]
-    constants = on_rows(statements.constants).T
+        def of_group(used: np.ndarray) -> rate_tables.Rates:
+            given = self._placed(used)
 
-    heard = any(placement.label in labels for labels in twin.cell.ports.values())
-    jump = mechanism.event_jump({name: jnp.asarray(x) for name, x in p.items()}) if heard else {}
-    changed = [j for j, name in enumerate(states) if name in jump]
-    row_of = np.full(twin.n_compartments, -1, np.int32)
-    row_of[compartments] = np.arange(n)
-    functions = [
-        *_loop(f"current_{k}", len(states), constants.shape[1], current_body, dr=True),
-        *_loop(f"advance_{k}", len(states), constants.shape[1], advance_body, dr=False),
-        f"static inline void deliver_{k}(const Placement& q, int64_t compartment, int64_t lane, real weight) {{",
-        "    const int64_t row = q.row_of[compartment];",
-        "    if (row < 0) return;",
-        *(
-            f"    q.s[({j} * q.n + row) * W + lane] += q.jump[{m} * q.n + row] * weight;"
-            for m, j in enumerate(changed)
-        ),
-        "}",
-    ]
-    data = PlacementData(
-        rows=compartments.astype(np.int32),
-        to_nA=on_rows([twin.to_nA[placement.label]])[0],
-        constants=np.ascontiguousarray(constants),
-        row_of=row_of,
-        jump=on_rows([jump[states[j]] for j in changed]),
-        state=on_rows(list(initial.values())),
-    )
-    return _Printed("\n".join(functions), data)
+            def along(k: int, v: Any) -> Any:
+                at = lambda x: jnp.stack(self.program.rates(v, [*given[:k], x, *given[k + 1 :]]))  # noqa: E731
+                return jax.jvp(at, (given[k],), (jnp.ones_like(given[k]),))[1]
+
+            one = lambda v: jnp.concatenate([along(k, v) for k in constants])  # noqa: E731
+            return lambda v: np.asarray(jax.vmap(one, out_axes=1)(v))
+
+        found, failed = _by_rate(
+            [rate_tables.tables(of_group(row), self.itemsize, slopes=True) for row in self._values]
+        )
+        return None if failed else found
 
 
-def _of_rows(value: Any, own: np.ndarray | None) -> np.ndarray:
-    """A value of the twin's rows, ``(rows, 1)``, on the placement's own compartments; others as they are."""
-    array = np.asarray(value)
-    if array.ndim < 2:
-        return array
-    column = array[:, 0]
-    return column if own is None or len(column) == 1 else column[own]
+def _by_rate(groups: Sequence[Sequence[np.ndarray | None]]) -> tuple[list[np.ndarray], list[int]]:
+    """Tables of each rate, those of all groups in one form, and which rates have none."""
+    result, failed = [], []
+    for k, of_rate in enumerate(zip(*groups, strict=True)):
+        known = [t for t in of_rate if t is not None]
+        if len(known) < len(of_rate):
+            failed.append(k)
+            continue
+        result.append(rate_tables.alike(known))
+    return result, failed
 
 
-def _loop(name: str, n_states: int, n_constants: int, body: list[str], *, dr: bool) -> list[str]:
-    """A function over all compartments and lanes; ``dr`` where it adds to diagonal and right-hand side."""
-    states = range(n_states)
-    more = ", real* __restrict d_, real* __restrict r_" if dr else ""
-    return [
-        f"static inline void {name}(const Placement& q, const real* __restrict v_{more}) {{",
-        "    for (int64_t j = 0; j < q.n; ++j) {",
-        "        const int64_t compartment = q.rows[j];",
-        f"        const real* __restrict c = q.c + j * {n_constants}; (void)c;",
-        "        const real to_nA = q.to_nA[j]; (void)to_nA;",
-        "        const real* __restrict V = v_ + compartment * W;",
-        *(f"        real* __restrict S{i} = q.s + ({i} * q.n + j) * W;" for i in states),
-        *(f"        real* __restrict {x} = {x}_ + compartment * W;" for x in ("d", "r") if dr),
-        "        #pragma omp simd",
-        "        for (int l = 0; l < W; ++l) {",
-        "            const real v = V[l]; (void)v;",
-        *(f"            const real s{i} = S{i}[l]; (void)s{i};" for i in states),
-        *(f"            {line}" for line in body),
-        "        }",
-        "    }",
-        "}",
-    ]
+def evaluated(part: Program, p: dict[str, Any]) -> list[Any]:
+    """The constants for parameters ``(rows, 1)`` or ``(rows, lanes)``, in such shapes."""
+    rows = max(np.shape(x)[0] for x in p.values())
+    lanes = max(np.shape(x)[1] for x in p.values())
+    wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
+    if not part.n_constants:
+        return []
+    full = {name: jnp.broadcast_to(x, (rows, lanes)) for name, x in p.items()}
+    found = jax.vmap(jax.vmap(part.constants))(full)
+    return [c if wide & origins else c[:, :1] for c, origins in zip(found, part.of_parameter, strict=True)]
+
+
+class _Mechanism:
+    """One placement as a printer of its functions ``currents_k``, ``states_k``, ``deliver_k`` and their adjoints."""
+
+    def __init__(self, twin: Twin, k: int, position: np.ndarray) -> None:
+        placement = twin.cell.placements[k]
+        self.twin, self.k, self.label, self.mechanism = twin, k, placement.label, placement.mechanism
+        self.order = np.argsort(position[placement.compartments], kind="stable")
+        self.compartments = placement.compartments[self.order]
+        self.heard = any(self.label in labels for labels in twin.cell.ports.values())
+        self._parts: tuple[list[str], list[str], _Part, _Part] | None = None
+
+    def _p(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters on the placement's rows, in the order of the nodes."""
+        own, n = self.twin.own_rows(self.label), len(self.compartments)
+        scale = {"to nA": self.twin.to_nA[self.label]}
+        return {name: self._rows(x, own, n) for name, x in {**parameters, **scale}.items()}
+
+    def _rows(self, value: Any, own: np.ndarray | None, n: int) -> Any:
+        """A value of the twin's rows on the placement's own, ``(n, 1)`` or ``(n, lanes)``."""
+        x = jnp.asarray(value, jnp.float64)
+        if x.ndim < 2:
+            return jnp.broadcast_to(x, (n, 1))
+        if x.shape[0] > 1:
+            x = (x if own is None else x[own])[self.order]
+        return jnp.broadcast_to(x, (n, x.shape[1]))
+
+    def _traced(self, p: dict[str, Any], states: list[str]) -> tuple[list[str], list[str], _Part, _Part]:
+        if self._parts is None:
+            mechanism = self.mechanism
+
+            def current(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
+                s = dict(zip(states, x, strict=True))
+                total = lambda v: jnp.asarray(mechanism.current(v, s, p), v.dtype)  # noqa: E731
+                i, g = jax.jvp(total, (v,), (jnp.ones_like(v),))
+                return [i * p["to nA"], g * p["to nA"]]
+
+            def advance(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
+                new = mechanism.advance(v, dict(zip(states, x, strict=True)), p)
+                return [new.get(name, old) for name, old in zip(states, x, strict=True)]
+
+            names, n, dtype = sorted(p), len(states), np.dtype(np.float64)
+            parts = (_Part(program(f, n, names, dtype), self.twin.dtype.itemsize) for f in (current, advance))
+            self._parts = (states, names, *parts)
+        return self._parts
+
+    def print(
+        self,
+        parameters: dict[str, Any],
+        initial: dict[str, Any],
+        tables: _Tables,
+        wrt: Collection[str] | None,
+    ) -> tuple[_Printed, Sums | None]:
+        p = self._p(parameters)
+        states, _, current, advance = self._traced(p, list(initial))
+        n, rows, own = len(states), len(self.compartments), self.twin.own_rows(self.label)
+        for part in (current, advance):
+            part.prepare(p)
+        names = frozenset() if wrt is None else frozenset(wrt)
+        selected = [
+            [j for j, origins in enumerate(part.program.of_parameter) if origins & names]
+            for part in (current, advance)
+        ]
+        jump = self.mechanism.event_jump(p) if self.heard else {}
+        jumping = sorted(states.index(name) for name in jump)
+        text, functions = [], {}
+        for name, part, chosen in (("currents", current, selected[0]), ("states", advance, selected[1])):
+            if name == "states" and not n:
+                continue
+            body = _Body(part, tables, None if wrt is None else chosen)
+            text += self._value(name, body, n)
+            functions[name] = body.data(rows, 0)
+            if wrt is not None:
+                body = body.again()
+                text += self._adjoint(name, body, n)
+                functions[f"{name}_adjoint"] = body.data(rows, len(chosen))
+        data = PlacementData(
+            compartments=self.compartments,
+            state=_stacked([self._rows(initial[name], own, rows) for name in states], rows),
+            state_names=tuple(states),
+            jump=_stacked([jump.get(name, np.zeros((rows, 1))) for name in states], rows),
+            functions=functions,
+        )
+        sums = None
+        if names:
+            sums = Sums(partial(self._chain, p, names, selected, jumping, states))
+        return _Printed("\n".join(text), data, jumping), sums
+
+    def _chain(
+        self,
+        p: dict[str, Any],
+        names: frozenset[str],
+        selected: list[list[int]],
+        jumping: list[int],
+        states: list[str],
+        sums: Sequence[np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """Sums to derivatives, on the placement's rows in its own order."""
+        assert self._parts is not None
+        parts = self._parts[2:]
+
+        def collected(chosen: dict[str, Any]) -> list[Any]:
+            full = p | chosen
+            of_parts = [evaluated(part.program, full) for part in parts]
+            jump = self.mechanism.event_jump(full) if jumping else {}
+            return [of_parts[m][j] for m, which in enumerate(selected) for j in which] + [
+                jnp.asarray(jump[states[j]]) for j in jumping
+            ]
+
+        chosen = {name: p[name] for name in names if name in p}
+        values, pull = jax.vjp(collected, chosen)
+        columns = [
+            *(sums[m][:, j] for m, which in enumerate(selected) for j in range(len(which))),
+            *(sums[2][:, j] for j in jumping),
+        ]
+        (result,) = pull(
+            [
+                jnp.asarray(c if x.shape[1] > 1 else c.sum(axis=1, keepdims=True), x.dtype)
+                for c, x in zip(columns, values, strict=True)
+            ]
+        )
+        back = np.argsort(self.order)
+        return {name: np.asarray(x)[back] for name, x in result.items()}
+
+    def _value(self, name: str, body: _Body, n: int) -> list[str]:
+        signature = "V v, V& d, V& r" if name == "currents" else "V v"
+        inner, results = body.value([f"x{j}_" for j in range(n)])
+        lines = [
+            f"INLINE void {name}_{self.k}(Cursor& q, const Place& at, {signature}) {{",
+            *body.locals(),
+            *(f"    const V x{j}_ = q.s[{j}]; (void)x{j}_;" for j in range(n)),
+            *inner,
+        ]
+        if name == "currents":
+            lines += [f"    d += {results[1]};", f"    r -= {results[0]};"]
+        else:
+            lines += [f"    q.s[{j}] = {x};" for j, x in enumerate(results)]
+        return [*lines, *body.onward(n, 0, adjoint=False), "}"]
+
+    def _adjoint(self, name: str, body: _Body, n: int) -> list[str]:
+        """The adjoint of `name`; states' adjoints are replaced where the states advance, and added to elsewhere."""
+        of_currents = name == "currents"
+        signature = "V v, V minus_y, V minus_yx, V& bar" if of_currents else "V v, V& bar"
+        given = ["minus_y", "minus_yx"] if of_currents else [f"b{j}_" for j in range(n)]
+        inner, v_bar, x_bar, c_bar = body.adjoint([f"x{j}_" for j in range(n)], given)
+        return [
+            f"INLINE void {name}_adjoint_{self.k}(Cursor& q, const Place& at, {signature}) {{",
+            *body.locals(),
+            *(f"    const V x{j}_ = q.s[{j}]; (void)x{j}_;" for j in range(n)),
+            *(f"    const V b{j}_ = q.sb[{j}]; (void)b{j}_;" for j in range(n) if not of_currents),
+            *inner,
+            f"    bar += {v_bar};",
+            *(f"    q.sb[{j}] {'+=' if of_currents else '='} {x};" for j, x in enumerate(x_bar)),
+            *(f"    q.sums[{j}] += {x};" for j, x in enumerate(c_bar)),
+            *body.onward(n, len(c_bar), adjoint=True),
+            "}",
+        ]
+
+
+def _stacked(arrays: Sequence[Any], rows: int) -> np.ndarray:
+    """Arrays ``(rows, 1)`` or ``(rows, lanes)`` side by side, ``(rows, arrays, 1 or lanes)``."""
+    lanes = max([np.shape(x)[1] for x in arrays if np.ndim(x) == 2], default=1)
+    if not arrays:
+        return np.empty((rows, 0, 1))
+    return np.stack([np.broadcast_to(np.asarray(x), (rows, lanes)) for x in arrays], axis=1)
+
+
+class _Body:
+    """Statements of one part: its value, or its adjoint with respect to voltage, states and some constants."""
+
+    def __init__(self, part: _Part, tables: _Tables, selected: list[int] | None) -> None:
+        self.statements, self.part = Statements(), part
+        self.selected = selected or []
+        self.n_rates = part.program.n_rates
+        self.in_rates = [j for j, k in enumerate(self.selected) if part.program.in_rates[k]]
+        slopes = None if selected is None else part.slopes([self.selected[j] for j in self.in_rates])
+        self.slopes_tabled = slopes is not None
+        self._begin: np.ndarray | None = None
+        self._calls: list[tuple[int, int, bool]] = []
+        if part.tables is not None:
+            every = [*part.tables, *(slopes or [])]
+            self._begin = tables.add(np.concatenate(every, axis=1))
+            offset = 0
+            for table in every:
+                self._calls.append((offset, *rate_tables.degree_of(table)))
+                offset += table[0].size
+
+    def again(self) -> _Body:
+        """The same with no statement printed yet."""
+        other = copy(self)
+        other.statements = Statements()
+        return other
+
+    def data(self, rows: int, n_sums: int) -> FunctionData:
+        """The numbers that go with what was printed."""
+        constants, by_lane = self.statements.constants, self.statements.by_lane
+        begin = np.empty((rows, 0), int)
+        if self._begin is not None:
+            begin = np.broadcast_to(self._begin[self.part.group], (rows,))[:, None]
+        return FunctionData(
+            _stacked(constants, rows)[:, :, 0],
+            _stacked(by_lane, rows),
+            begin,
+            n_sums,
+        )
+
+    def locals(self) -> list[str]:
+        """What the statements read from the cursor."""
+        lines = ["    const real* c = q.c; (void)c;", "    const V* by_lane = q.by_lane; (void)by_lane;"]
+        return lines if self._begin is None else [*lines, "    const real* t = q.tables + *q.table_of;"]
+
+    def onward(self, n_states: int, n_sums: int, *, adjoint: bool) -> list[str]:
+        """The cursor moves to the next placement."""
+        moves = {
+            "c": len(self.statements.constants),
+            "by_lane": len(self.statements.by_lane),
+            "table_of": int(self._begin is not None),
+            "sums": n_sums,
+            "s": n_states,
+            "sb": n_states if adjoint else 0,
+        }
+        return [f"    q.{name} += {by};" for name, by in moves.items() if by]
+
+    def _looked_up(self, number: int, slope: str = "") -> str:
+        offset, degree, broken = self._calls[number]
+        name = f"{'broken_' if broken else ''}polynomial{'_slope' if slope else ''}"
+        more = f", {slope}, real(2) * PIECES_PER_mV" if slope else ""
+        return f"{name}<{degree}>(t + {offset}, at, v{more})"
+
+    @property
+    def _f(self) -> list[str]:
+        return [f"f{i}_" for i in range(self.n_rates)]
+
+    def _rates(self, *, slopes: bool) -> list[str]:
+        """Values of the rates, and where they come from tables their slopes too."""
+        if not self.n_rates:
+            return []
+        program = self.part.program
+        lines, results = self.statements.print(
+            lambda x, c: program.rates(x[0], c), ["v"], self.part.constants
+        )
+        direct = [*lines, *(f"{f} = {x};" for f, x in zip(self._f, results, strict=True))]
+        head = [f"    V {', '.join(self._f)};"]
+        if self._begin is None:
+            return [*head, "    {", *_indented(direct), "    }"]
+        if slopes:
+            head.append(f"    V {', '.join(f'd{i}_' for i in range(self.n_rates))};")
+        from_table = [
+            f"f{i}_ = {self._looked_up(i, f'd{i}_' if slopes else '')};" for i in range(self.n_rates)
+        ]
+        return [*head, "    if (TABLES && at.inside) {", *_indented(from_table), "    } else {", *_indented(direct), "    }"]
+
+    def value(self, x: list[str]) -> tuple[list[str], list[str]]:
+        program, n = self.part.program, len(x)
+        lines = self._rates(slopes=False)
+        more, results = self.statements.print(
+            lambda a, c: program.rest(a[0], a[1 : 1 + n], a[1 + n :], c), ["v", *x, *self._f], self.part.constants
+        )
+        return [*lines, *(f"    {line}" for line in more)], results
+
+    def adjoint(self, x: list[str], y_bar: list[str]) -> tuple[list[str], str, list[str], list[str]]:
+        """Statements, and expressions of the adjoints of voltage, states and selected constants."""
+        program, n, m, chosen = self.part.program, len(x), self.n_rates, self.selected
+        lines = self._rates(slopes=True)
+
+        def rest(a: list[Any], c: list[Any]) -> list[Any]:
+            v, s, f, bars = a[0], a[1 : 1 + n], a[1 + n : 1 + n + m], a[1 + n + m :]
+
+            def outputs(v: Any, s: Any, f: Any, some: Any) -> list[Any]:
+                return program.rest(v, s, f, _replaced(c, chosen, some))
+
+            _, pull = jax.vjp(outputs, v, s, f, [c[j] for j in chosen])
+            v_bar, s_bar, f_bar, c_bar = pull(list(bars))
+            return [v_bar, *s_bar, *f_bar, *c_bar]
+
+        more, results = self.statements.print(rest, ["v", *x, *self._f, *y_bar], self.part.constants)
+        v_bar, s_bar, f_bar, c_bar = results[0], results[1 : 1 + n], results[1 + n : 1 + n + m], results[1 + n + m :]
+        lines += [f"    {line}" for line in more]
+        if not m:
+            return lines, v_bar, s_bar, c_bar
+
+        lines += [f"    const V fb{i}_ = {x};" for i, x in enumerate(f_bar)]
+        lines += [f"    V vb_ = {v_bar};", *(f"    V cb{j}_ = {x};" for j, x in enumerate(c_bar))]
+        in_rates = self.in_rates
+
+        def rates(a: list[Any], c: list[Any]) -> list[Any]:
+            def outputs(v: Any, some: Any) -> list[Any]:
+                return program.rates(v, _replaced(c, [chosen[j] for j in in_rates], some))
+
+            _, pull = jax.vjp(outputs, a[0], [c[chosen[j]] for j in in_rates])
+            v_bar, c_bar = pull(list(a[1:]))
+            return [v_bar, *c_bar]
+
+        more, results = self.statements.print(rates, ["v", *(f"fb{i}_" for i in range(m))], self.part.constants)
+        direct = [*more, f"vb_ += {results[0]};", *(f"cb{j}_ += {x};" for j, x in zip(in_rates, results[1:], strict=True))]
+        tabled = self._tabled_slopes()
+        if tabled is None:
+            lines += ["    {", *_indented(direct), "    }"]
+        else:
+            lines += ["    if (TABLES && at.inside) {", *_indented(tabled), "    } else {", *_indented(direct), "    }"]
+        return lines, "vb_", s_bar, [f"cb{j}_" for j in range(len(chosen))]
+
+    def _tabled_slopes(self) -> list[str] | None:
+        if not self.slopes_tabled:
+            return None
+        m = self.n_rates
+        return [f"vb_ += fb{i}_ * d{i}_;" for i in range(m)] + [
+            f"cb{j}_ += fb{i}_ * {self._looked_up(m * (1 + a) + i)};"
+            for a, j in enumerate(self.in_rates)
+            for i in range(m)
+        ]
+
+
+def _replaced(values: Sequence[Any], at: Sequence[int], new: Sequence[Any]) -> list[Any]:
+    result = list(values)
+    for j, x in zip(at, new, strict=True):
+        result[j] = x
+    return result
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"        {line}" for line in lines]

@@ -84,6 +84,7 @@ class Twin:
                 )
         self.cell, self.dt_ms, self.dtype, self.derivative = cell, dt_ms, jnp.dtype(dtype), derivative
         self.keep_currents = keep_currents
+        self.updates = 1.0
         self.placements = in_neurons_order(cell.placements)
         self._rows = {p.label: Rows.of(p, cell.table.n) for p in cell.placements}
         self.ions = IonStates(cell, self._rows, self.dtype)
