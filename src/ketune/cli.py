@@ -51,6 +51,22 @@ class Effort(StrEnum):
     thorough = "thorough"
 
 
+class Engine(StrEnum):
+    """What simulates many trials at once."""
+
+    auto = "auto"
+    native = "native"
+    xla = "xla"
+
+
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        "--engine", help="What simulates spikes: compiled for this CPU (native) or under XLA; auto chooses."
+    ),
+]
+
+
 def main() -> None:
     """Entry point of the installed command."""
     _console.claim_output()
@@ -148,6 +164,7 @@ def fit(
         ),
     ] = None,
     effort: Annotated[Effort, typer.Option("--effort", help="How much work to spend.")] = Effort.standard,
+    engine: EngineOption = Engine.auto,
     morphology: Annotated[
         Path | None,
         typer.Option(
@@ -198,6 +215,7 @@ def fit(
             seed=seed,
             starts=starts,
             effort=effort.value,
+            engine=engine.value,
             morphology=morphology,
             overwrite=overwrite,
             progress=progress,
@@ -249,6 +267,7 @@ def apply(
         int | None,
         typer.Option("--seed", min=0, help="Seed of every random number.", show_default="the fit's"),
     ] = None,
+    engine: EngineOption = Engine.auto,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> _console.Answer:
@@ -278,6 +297,7 @@ def apply(
             lateral_distance=lateral_distance,
             trials=trials,
             seed=seed,
+            engine=engine.value,
             progress=progress,
             overwrite=overwrite,
         ),

@@ -157,7 +157,9 @@ def test_one_value_for_all_lanes_and_one_for_each(synaptic):
     }
     found = {}
     for form, (override, shape_of) in forms.items():
-        overrides = {leak: np.linspace(1e-4, 2e-4, n)[None, :]} | ({} if override is None else {key: override})
+        overrides = {leak: np.linspace(1e-4, 2e-4, n)[None, :]} | (
+            {} if override is None else {key: override}
+        )
         tape = engine.tape(events, wrt=[key], overrides=overrides, injected_nA=current, threads=2)
         cotangent = smooth_readout(tape.v_mV) * np.linspace(-1.0, 2.0, n)
         found[form] = tape.gradient(cotangent).parameters[key]
@@ -185,9 +187,7 @@ def test_a_tape_may_be_asked_again(synaptic):
     cotangent = smooth_readout(tape.v_mV)
     once, double = tape.gradient(cotangent), tape.gradient(2 * cotangent)
     np.testing.assert_allclose(double.weight, 2 * once.weight, rtol=1e-12)
-    np.testing.assert_allclose(
-        double.parameters["leak", "e"], 2 * once.parameters["leak", "e"], rtol=1e-12
-    )
+    np.testing.assert_allclose(double.parameters["leak", "e"], 2 * once.parameters["leak", "e"], rtol=1e-12)
     with pytest.raises(ValueError, match="shape"):
         tape.gradient(cotangent[:-1])
 

@@ -23,7 +23,8 @@ from ketune.engines.tape import Gradient, Key, Tape
 from ketune.engines.twin import States, Twin
 from ketune.events import Events
 
-# A chunk's state is kept for all lanes, a segment's for the lanes of a block, everything else for one segment of a block.
+# The state at each chunk is kept for all lanes, that at each segment of a chunk for a block of lanes, everything else
+# for one segment of a block.
 _CHUNK_STEPS = 1024
 _SEGMENT_STEPS = 16
 _BLOCK_LANES = 32

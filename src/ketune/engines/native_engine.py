@@ -60,6 +60,10 @@ class NativeEngine(JaxEngine):
         self._coupling = np.asarray(cell.table.node_g_uS, self.twin.dtype)
         self._fixed_diagonal = np.asarray(self.twin.fixed_diagonal)[:, 0].copy()
 
+    def reason_for_xla(self) -> str | None:
+        """Why XLA simulates this cell instead of the kernel; None where the kernel does."""
+        return None if self.twin.is_plain else "it is more than voltage and states to which events add"
+
     def _plan(
         self,
         events: Events,
