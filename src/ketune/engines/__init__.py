@@ -41,16 +41,29 @@ def create(
     from ketune.engines.jax_engine import JaxEngine
     from ketune.engines.native_engine import NativeEngine
 
+    check_choice(engine)
+    on_cpu = jax.default_backend() == "cpu"
+    native = engine == "native" or (engine == "auto" and on_cpu and compiler() is not None)
+    kind = NativeEngine if native else JaxEngine
+    return kind(cell, dt_ms=dt_ms, dtype=dtype, **_other_than_default(scheme))
+
+
+def check_choice(engine: str) -> None:
+    """Refuse an engine that is unknown, and the native one where nothing can compile it.
+
+    Raises
+    ------
+    InputError
+        See :func:`create`.
+    """
+    from ketune._compiled import compiler
+
     if engine not in get_args(Choice):
         raise InputError(f"engine '{engine}' is not known; choose one of {', '.join(get_args(Choice))}")
     if engine == "native" and compiler() is None:
         raise InputError(
             "engine 'native': there is no C++ compiler; install g++, name yours in CXX, or choose 'xla'"
         )
-    on_cpu = jax.default_backend() == "cpu"
-    native = engine == "native" or (engine == "auto" and on_cpu and compiler() is not None)
-    kind = NativeEngine if native else JaxEngine
-    return kind(cell, dt_ms=dt_ms, dtype=dtype, **_other_than_default(scheme))
 
 
 def _other_than_default(scheme: str) -> dict[str, Any]:
