@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ketune import mechanisms
+from ketune.afferents import Drive, Grating, hard_events
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.jax_tape import _BLOCK_LANES, _CHUNK_STEPS
 from ketune.errors import InputError
 from ketune.events import Events
-from ketune.verify_cases import DT_ms, calcium_case, mechanism_case
+from ketune.verify_cases import Case, DT_ms, calcium_case, mechanism_case
 
 N_STEPS = _CHUNK_STEPS + 150  # two chunks, and steps after the end that have to be dropped
 RELATIVE = 1e-6
@@ -85,6 +86,7 @@ def check_parameters(case, keys, steps=STEPS):
         np.testing.assert_allclose(
             found[:, 0] @ units[key], expected, rtol=RELATIVE, atol=rounding, err_msg=str(key)
         )
+    return tape.v_mV
 
 
 @pytest.mark.parametrize("name", [name for name in mechanisms.names() if adds_up(name)])
@@ -100,6 +102,22 @@ def test_calcium_that_channels_share():
     check_parameters(
         case, [("cahva", "gbar"), ("calva", "gbar"), ("capool", "gamma"), ("capool", "decay"), ("sk", "gbar")]
     )
+
+
+def test_a_spiking_cell(tiny_cell, tiny_layout):
+    """Mechanisms on some compartments only, with events of an afferent population; through spikes."""
+    grating = Grating((90.0,), window_ms=30.0, warm_up_ms=0.0)
+    events = hard_events(tiny_layout, grating, Drive(peak_rate_hz=20.0), trials=range(1), seed=1, dt_ms=DT_ms)
+    case = Case("tiny", tiny_cell, ("control",), events, {})
+    keys = [
+        ("nav", "gbar"),
+        ("kv", "gbar"),
+        ("hcn1", "gbar"),
+        ("ampa", "gmax"),
+        ("nmda", "tau_decay"),
+        ("gaba_pv", "e"),
+    ]
+    assert check_parameters(case, keys, _STEPS_AT_KINKS).max() > 0
 
 
 @pytest.fixture(scope="module")
