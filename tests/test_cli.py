@@ -136,6 +136,8 @@ class TestUsageErrors:
             (["fit", "data.csv", "-o", "out", "--seed", "-1"], "'--seed'"),
             (["fit", "data.csv", "-o", "out", "--seed", "x"], "'--seed'"),
             (["fit", "data.csv", "-o", "out", "--effort", "heroic"], "'--effort'"),
+            (["fit", "data.csv", "-o", "out", "--engine", "gpu"], "'--engine'"),
+            (["verify", "--engine", "gpu"], "'--engine'"),
             (["apply", "dir", "--dose", "10 mg/ml"], "Missing option '--at'"),
             (["apply", "dir", "--at", "30 min"], "Missing option '--dose'"),
             (["report"], "Missing argument 'DIR...'"),
@@ -367,6 +369,14 @@ class TestMechanisms:
         done = ketune_command("mechanisms", "build", "--json", env=environment)
         assert done.returncode == 2
         assert "apt-get install" in json.loads(done.stdout)["error"]
+        assert done.stderr.count("\n") == 1
+
+    def test_the_native_engine_without_a_compiler_is_one_line(self, tmp_path: Path) -> None:
+        environment = {**os.environ, "PATH": str(tmp_path)}
+        environment.pop("CXX", None)
+        done = ketune_command("verify", "--engine", "native", "--json", env=environment)
+        assert done.returncode == 2
+        assert "no C++ compiler" in json.loads(done.stdout)["error"]
         assert done.stderr.count("\n") == 1
 
 

@@ -19,17 +19,19 @@ _PACKAGES = ("neuron", "jax", "jaxlib", "numpy", "scipy", "morphio", "pint", "py
 _ROOT = Path(ketune.__file__).resolve().parent
 
 
-def provenance(*, seed: int | None = None) -> dict[str, Any]:
+def provenance(*, seed: int | None = None, engine: dict[str, Any] | None = None) -> dict[str, Any]:
     """Describe this package, this process and this machine.
 
     Parameters
     ----------
     seed: the seed that the result was drawn with, where there is one
+    engine: what simulated the spikes (:func:`ketune.engines.describe`), where something did
 
     Returns
     -------
     dict ready for JSON: ``ketune`` (version, sha256 of the package's code, git commit), ``mechanisms_sha256``,
-    ``versions`` of what the numbers depend on, ``python``, ``machine``, ``seed``, ``command`` and ``date`` (UTC).
+    ``versions`` of what the numbers depend on, ``python``, ``machine``, ``engine``, ``seed``, ``command`` and ``date``
+    (UTC).
     """
     return {
         "ketune": {
@@ -41,6 +43,7 @@ def provenance(*, seed: int | None = None) -> dict[str, Any]:
         "versions": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "machine": _machine(),
+        "engine": engine,
         "seed": seed,
         "command": _command(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

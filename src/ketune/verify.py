@@ -1,4 +1,4 @@
-"""`ketune verify`: the JAX twin against NEURON, compartment by compartment."""
+"""`ketune verify`: the JAX twin against NEURON, and the native engine against the twin, compartment by compartment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ketune._compiled import compiler
 from ketune.cell import Cell
+from ketune.engines import check_choice
 from ketune.engines.jax_engine import JaxEngine, Run
 from ketune.engines.neuron_engine import NeuronJob, NeuronResult, run_in_processes
 from ketune.events import Events
@@ -18,6 +20,7 @@ from ketune.ions import total_currents
 from ketune.plateaus import nmda_spikes
 from ketune.progress import NullProgress, Progress
 from ketune.verify_cases import DOSE, DRUG, MINUTES, ROUTE, Case, DT_ms, SOMA_DEPTH_um, cases
+from ketune.verify_native import native_entries
 
 CONTRACT_mV = 1e-6
 """Largest difference of any voltage over one second."""
@@ -34,22 +37,77 @@ MIN_NMDA_SPIKES = 5
 _TIMEOUT_S = 600.0
 
 
-def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None) -> dict[str, Any]:
-    """Simulate every case in both engines, in float64 at the reference step, and compare all compartments.
+def run_verify(
+    *, duration_ms: float = 1000.0, engine: str = "auto", progress: Progress | None = None
+) -> dict[str, Any]:
+    """Simulate every case in all engines, in float64 at the reference step, and compare all compartments.
+
+    Parameters
+    ----------
+    engine
+        ``"xla"``: only the twin against NEURON; ``"native"``: only the native engine against the twin, without NEURON;
+        ``"auto"``: both, the latter where a compiler is installed.
 
     Returns
     -------
     dict
-        ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``celsius``, ``max_dv_mV``
-        (None where NEURON did not finish), ``max_dstate_rel`` (mechanisms alone), where and when the voltages differed
-        most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is false, ``problem``; synaptic cases
-        also with ``n_spikes`` and ``n_nmda_spikes`` (:func:`ketune.plateaus.nmda_spikes`); what was required
-        (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged condition, and
-        ``seconds``.
+        ``ok``; ``max_dv_mV`` over all cases, and ``max_dv_native_mV``; ``cases``, each with ``name``, ``condition``,
+        ``celsius``, ``max_dv_mV`` (None where NEURON did not run or finish), ``max_dstate_rel`` (mechanisms alone),
+        where and when the voltages differed most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is
+        false, ``problem``; synaptic cases also with ``n_spikes`` and ``n_nmda_spikes``
+        (:func:`ketune.plateaus.nmda_spikes`); ``native`` (:func:`ketune.verify_native.native_entries`) or None; what
+        was required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged
+        condition, and ``seconds``.
+
+    Raises
+    ------
+    InputError
+        The engine is unknown, or native and there is no compiler.
     """
     progress = progress or NullProgress()
     begin = time.perf_counter()
+    with_neuron, with_native = _engines(engine)
     todo = list(cases(duration_ms))
+    results = _run_neuron(todo, progress) if with_neuron else []
+    found: list[dict[str, Any]] = []
+    with progress.task("JAX, and comparison", total=sum(_work(case.cell) for case in todo)) as task:
+        for case in todo:
+            task.describe(f"JAX: {case.name}")
+            n = len(case.conditions) * len(case.temperatures_degC)
+            theirs = results[len(found) : len(found) + n]
+            entries = _compare(case, theirs) if with_neuron else _not_compared(case)
+            if with_native:
+                for entry, native in zip(entries, native_entries(case, theirs or [None] * n), strict=True):
+                    entry |= {"native": native, "ok": entry["ok"] and native["ok"]}
+                    entry["problem"] = "; ".join(p for p in (entry["problem"], native["problem"]) if p)
+            found += entries
+            task.advance(_work(case.cell))
+    natives = [entry["native"] for entry in found if entry["native"] is not None]
+    return {
+        "ok": all(entry["ok"] for entry in found),
+        "max_dv_mV": max((e["max_dv_mV"] for e in found if e["max_dv_mV"] is not None), default=None),
+        "max_dv_native_mV": max(
+            (e["max_dv_mV"] for e in natives if e["max_dv_mV"] is not None), default=None
+        ),
+        "cases": found,
+        "contract_mV": CONTRACT_mV,
+        "min_spikes": MIN_SPIKES,
+        "min_nmda_spikes": MIN_NMDA_SPIKES,
+        "duration_ms": duration_ms,
+        "dt_ms": DT_ms,
+        "drugged": f"{DRUG}, {ROUTE}, {DOSE}, {MINUTES:g} min, soma {SOMA_DEPTH_um:g} um deep",
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def _engines(engine: str) -> tuple[bool, bool]:
+    """Whether the twin is compared with NEURON, and the native engine with the twin."""
+    check_choice(engine)
+    return engine != "native", engine == "native" or (engine == "auto" and compiler() is not None)
+
+
+def _run_neuron(todo: list[Case], progress: Progress) -> list[NeuronResult]:
+    """NEURON's result of every case, temperature and condition."""
     jobs = [
         NeuronJob(
             cell,
@@ -65,31 +123,12 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
         for lane in range(len(case.conditions))
     ]
     with progress.task("NEURON", total=sum(_work(job.cell) for job in jobs)) as task:
-        results = run_in_processes(
+        return run_in_processes(
             jobs,
             n_processes=os.cpu_count() or 1,
             timeout_s=_TIMEOUT_S,
             on_done=lambda index, _: task.advance(_work(jobs[index].cell)),
         )
-    found: list[dict[str, Any]] = []
-    with progress.task("JAX, and comparison", total=sum(_work(case.cell) for case in todo)) as task:
-        for case in todo:
-            task.describe(f"JAX: {case.name}")
-            n = len(case.conditions) * len(case.temperatures_degC)
-            found += _compare(case, results[len(found) : len(found) + n])
-            task.advance(_work(case.cell))
-    return {
-        "ok": all(entry["ok"] for entry in found),
-        "max_dv_mV": max((e["max_dv_mV"] for e in found if e["max_dv_mV"] is not None), default=None),
-        "cases": found,
-        "contract_mV": CONTRACT_mV,
-        "min_spikes": MIN_SPIKES,
-        "min_nmda_spikes": MIN_NMDA_SPIKES,
-        "duration_ms": duration_ms,
-        "dt_ms": DT_ms,
-        "drugged": f"{DRUG}, {ROUTE}, {DOSE}, {MINUTES:g} min, soma {SOMA_DEPTH_um:g} um deep",
-        "seconds": time.perf_counter() - begin,
-    }
 
 
 def _work(cell: Any) -> int:
@@ -104,8 +143,22 @@ def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
     for k, (celsius, run) in enumerate(zip(case.temperatures_degC, _run_twin(case), strict=True)):
         for lane, condition in enumerate(case.conditions):
             entry = _compare_lane(case, run, lane, results[k * n + lane])
-            entries.append({"name": case.name, "condition": condition, "celsius": celsius} | entry)
+            entries.append(_named(case, condition, celsius) | entry)
     return entries
+
+
+def _named(case: Case, condition: str, celsius: float) -> dict[str, Any]:
+    return {"name": case.name, "condition": condition, "celsius": celsius, "native": None}
+
+
+def _not_compared(case: Case) -> list[dict[str, Any]]:
+    """Entries without NEURON."""
+    return [
+        _named(case, condition, celsius)
+        | {"max_dv_mV": None, "max_dstate_rel": None, "ok": True, "problem": ""}
+        for celsius in case.temperatures_degC
+        for condition in case.conditions
+    ]
 
 
 def _compare_lane(case: Case, run: Run, lane: int, result: NeuronResult) -> dict[str, Any]:

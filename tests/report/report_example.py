@@ -185,6 +185,7 @@ def fit_document(
             "versions": {"neuron": "9.0.2", "jax": "0.6.0"},
             "python": "3.11.2",
             "machine": {"system": "Linux", "cores": 2},
+            "engine": {"name": "native", "precision": "float32", "dt_ms": 0.05},
             "seed": seed,
             "command": "ketune fit synthetic.csv -o synthetic",
             "date": "2026-01-01T00:00:00+00:00",

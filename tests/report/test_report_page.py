@@ -106,6 +106,7 @@ def test_provenance_is_shown(page: Page) -> None:
         "neuron 9.0.2",
         "ketune fit synthetic.csv -o synthetic",
         "2026-01-01",
+        "name native, precision float32, dt ms 0.05",
     ):
         assert text in page.text
 

@@ -7,8 +7,11 @@ import pytest
 
 from ketune import verify
 from ketune.cli import _describe_verify
+from ketune.engines.native_engine import NativeEngine
 from ketune.engines.neuron_engine import NeuronResult
+from ketune.errors import InputError
 from ketune.verify_cases import calcium_case, mechanism_case, spiking_case
+from ketune.verify_native import float32_figures
 
 pytestmark = pytest.mark.neuron
 
@@ -117,3 +120,95 @@ def test_a_synaptic_case_without_enough_spikes_is_a_no(monkeypatch):
         assert entry["n_spikes"] < verify.MIN_SPIKES
         assert "n_spikes is" in entry["problem"]
         assert "n_nmda_spikes is" in entry["problem"]
+
+
+def bent(monkeypatch, change):
+    """Native engines whose runs are changed."""
+    run = NativeEngine.run
+
+    def changed(self, events, **options):
+        return change(self, run(self, events, **options))
+
+    monkeypatch.setattr(NativeEngine, "run", changed)
+
+
+def test_the_native_engine_has_a_figure_of_its_own_in_every_entry(monkeypatch):
+    only(monkeypatch, mechanism_case("NMDA", 100.0), calcium_case(20.0))
+    result = verify.run_verify(duration_ms=100.0)
+    assert result["ok"], result["cases"]
+    nmda = [e for e in result["cases"] if e["name"] == "NMDA"]
+    calcium = [e for e in result["cases"] if e["name"] != "NMDA"]
+    assert len(nmda) == 2
+    assert len(calcium) == 3
+    assert all(e["native"]["engine"] == "native" for e in nmda)
+    assert result["max_dv_native_mV"] == max(e["native"]["max_dv_mV"] for e in nmda) < 1e-9
+    # the magnesium block bends the current, and a slope over 0.001 mV is not the tangent
+    assert all(1e-9 < e["native"]["max_dv_neuron_mV"] < 1e-2 for e in nmda)
+    assert all(e["native"]["engine"] == "xla" and e["native"]["reason"] for e in calcium)
+    lines = list(_describe_verify(result))
+    assert sum("  native " in line for line in lines) == 2
+    assert sum("runs under XLA: " in line for line in lines) == 3
+    assert "; native and JAX agree: max |dV|" in lines[-1]
+
+
+def test_a_native_engine_that_differs_is_a_no(monkeypatch):
+    only(monkeypatch, mechanism_case("gabatonic", 20.0))
+
+    def off(engine, run):
+        run.v_mV[30, 2, 1] += 2e-6
+        return run
+
+    bent(monkeypatch, off)
+    result = verify.run_verify(duration_ms=20.0)
+    control, drugged = result["cases"]
+    assert control["ok"]
+    assert not result["ok"]
+    assert not drugged["ok"]
+    assert drugged["max_dv_mV"] < 1e-9
+    assert drugged["native"]["max_dv_mV"] == pytest.approx(2e-6, rel=1e-3)
+    assert (drugged["native"]["compartment"], drugged["native"]["at_ms"]) == (2, 0.75)
+    assert "native differs from JAX by 2.0e-06 mV in compartment 2 at 0.75 ms" in drugged["problem"]
+    assert list(_describe_verify(result))[-1].startswith("FAILED in 1 of 2 cases; NEURON and JAX: max |dV|")
+
+
+def test_one_engine_alone(monkeypatch):
+    only(monkeypatch, mechanism_case("leak", 20.0))
+    result = verify.run_verify(duration_ms=20.0, engine="xla")
+    assert result["ok"]
+    assert result["cases"][0]["native"] is None
+    assert result["max_dv_native_mV"] is None
+    only(monkeypatch, mechanism_case("leak", 20.0))
+    monkeypatch.setattr(verify, "run_in_processes", None)  # NEURON does not run
+    result = verify.run_verify(duration_ms=20.0, engine="native")
+    assert result["ok"]
+    assert result["max_dv_mV"] is None
+    assert result["cases"][0]["native"]["max_dv_neuron_mV"] is None
+    assert list(_describe_verify(result))[-1].startswith("native and JAX agree: max |dV|")
+    with pytest.raises(InputError, match="not known"):
+        verify.run_verify(engine="gpu")
+
+
+def test_spikes_in_single_precision_are_counted():
+    double = np.array([10.0, 20.0, 30.0, 40.0])
+    assert float32_figures(double + 0.1, double)["share_kept"] == 1.0
+    assert float32_figures(double + 0.125, double)["share_kept"] == 0.0
+    assert float32_figures(double[:3], double) == {"n_spikes": 3, "n_spikes_float64": 4, "share_kept": 0.75}
+    assert float32_figures(np.append(double, 45.0), double)["share_kept"] == 0.8
+    assert float32_figures(np.empty(0), double)["share_kept"] == 0.0
+    assert float32_figures(np.empty(0), np.empty(0))["share_kept"] == 1.0
+
+
+@pytest.mark.slow
+def test_too_few_spikes_in_single_precision_are_a_no(monkeypatch):
+    case = spiking_case("small_pyramidal", 150.0)
+    only(monkeypatch, case)
+
+    def quiet(engine, run):
+        return replace(run, spike_ms=run.spike_ms + 1.0) if engine.twin.dtype == np.float32 else run
+
+    bent(monkeypatch, quiet)
+    result = verify.run_verify(duration_ms=150.0, engine="native")
+    assert any(
+        "native in float32 has 0% of the spikes within 0.1 ms" in e["problem"] for e in result["cases"]
+    )
+    assert not result["ok"]

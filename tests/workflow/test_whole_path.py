@@ -163,6 +163,9 @@ class TestFit:
 
     def test_provenance_says_how_it_was_made(self, document: dict[str, Any], inputs: Inputs) -> None:
         assert document["provenance"]["seed"] == 3
+        engine = document["provenance"]["engine"]
+        assert (engine["precision"], engine["dt_ms"]) == ("float32", document["readout"]["spiking_dt_ms"])
+        assert engine["name"] in ("native", "xla")
         assert document["settings"]["cell"] == {
             "model": str(inputs.model.resolve()),
             "morphology": str(inputs.morphology.resolve()),

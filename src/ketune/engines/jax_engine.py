@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from jaxtyping import Array
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines.connections import arrival_counts, connections, with_effective_weights
+from ketune.engines.jax_tape import TapeRecorder
+from ketune.engines.tape import Key, Tape, differentiated
 from ketune.engines.twin import Arrivals, Derivative, Parameters, States, Twin
 from ketune.events import Events
 
@@ -203,6 +206,41 @@ class JaxEngine:
                 for key in results[0].variables
             },
         )
+
+    def tape(
+        self,
+        events: Events,
+        *,
+        wrt: Sequence[Key],
+        overrides: Overrides | None = None,
+        injected_nA: np.ndarray | None = None,
+        record: Sequence[int] = (0,),
+        threads: int | None = None,
+    ) -> Tape:
+        """Simulate every lane so that the recorded voltages can be differentiated in reverse.
+
+        Parameters
+        ----------
+        wrt
+            Parameters, ``(label, parameter)``, to differentiate in, beside the weights of the events.
+        overrides, injected_nA, threads
+            As in :meth:`run`.
+        record
+            Compartments whose voltages the tape has, in this order.
+
+        Raises
+        ------
+        InputError
+            A parameter is unknown, or a synapse has short-term plasticity or states of its own.
+        """
+        overrides = dict(overrides or {})
+        at = differentiated(self.twin.cell, wrt, overrides)
+        fixed = {key: x for key, x in overrides.items() if key not in at}
+        return self._recorder.record(events, at, fixed, injected_nA, tuple(record), threads)
+
+    @cached_property
+    def _recorder(self) -> TapeRecorder:
+        return TapeRecorder(self.twin)
 
     def _plan(
         self,

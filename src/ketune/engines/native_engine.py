@@ -57,6 +57,10 @@ class NativeEngine(JaxEngine):
             return "a mechanism is placed twice on a compartment"
         return None
 
+    def reason_for_xla(self) -> str | None:
+        """Why XLA simulates this cell instead of the kernel; None where the kernel does."""
+        return None if self.twin.is_plain else "it is more than voltage and states to which events add"
+
     def _plan(
         self,
         events: Events,

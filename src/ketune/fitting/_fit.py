@@ -9,8 +9,8 @@ import numpy as np
 
 from ketune.afferents import Drive, Grating, SynapseLayout, place_synapses, stratified_gain
 from ketune.cell import Cell
+from ketune.engines import create
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import forward_engine
 from ketune.fitting._calibrate import Calibration, calibrate
 from ketune.fitting._correction import Correction
 from ketune.fitting._effort import Effort
@@ -123,6 +123,8 @@ class Fitter:
         Afferent parameters that are not fitted.
     effort, seed
         How much work, and the seed of everything random.
+    engine
+        What simulates spikes: see :func:`ketune.engines.create`.
     """
 
     def __init__(
@@ -135,6 +137,7 @@ class Fitter:
         spontaneous: SpontaneousRate | None = None,
         drive: Drive | None = None,
         effort: Effort | None = None,
+        engine: str = "auto",
         seed: int = 1,
         progress: Progress | None = None,
     ) -> None:
@@ -149,7 +152,7 @@ class Fitter:
         )
         self._full = Grating(self.orientation_deg, window_ms=window_ms)
         self._scale = window_ms / self._short.window_ms
-        self.spiking = forward_engine(cell, dt_ms=self.effort.spiking_dt_ms)
+        self.spiking = create(cell, engine, dt_ms=self.effort.spiking_dt_ms, dtype=np.float32)
         self._silent = JaxEngine(silent_cell(cell), dt_ms=self.effort.silent_dt_ms)
         self._twin = SilentTwin(
             cell, self.drive, warm_up_ms=self._short.warm_up_ms, dt_ms=self.effort.silent_dt_ms

@@ -10,6 +10,8 @@ import numpy as np
 from ketune import pharmacology, tuning, units
 from ketune.afferents import Drive
 from ketune.cell import Cell
+from ketune.engines import create, describe
+from ketune.engines.jax_engine import JaxEngine
 from ketune.errors import InputError
 from ketune.fitting import SpikeCounts
 from ketune.pharmacology import DrugEffect
@@ -39,6 +41,7 @@ def apply_drug(
     lateral_distance: str | None = None,
     trials: int = 50,
     seed: int | None = None,
+    engine: str = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -59,6 +62,8 @@ def apply_drug(
         Of the neuron below the pia and beside the paper ("300 um"); the drug file's defaults if not given.
     seed
         The fit's if not given.
+    engine
+        What simulates spikes: see :func:`ketune.engines.create`.
 
     Raises
     ------
@@ -98,7 +103,8 @@ def apply_drug(
     seed = int(fit["settings"]["seed"]) if seed is None else seed
     run_seed = _APPLY_SEED + seed
     sets = fit["kept_sets"]
-    neurons = _neurons(cell, fit, sets)
+    simulator = create(cell, engine, dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
+    neurons = _neurons(cell, fit, sets, simulator)
     best = neurons[0]
     with progress.task("mean potential of open NMDA receptors", None):
         v_bar = best.mean_open_potential(seed=run_seed)
@@ -157,7 +163,7 @@ def apply_drug(
         ],
         "neuron": _picture(cell, best, effects[main - 1], depth),
         "summary": _sentences(loaded.name, conditions[main].label, rows, len(kept)),
-        "provenance": provenance(seed=seed),
+        "provenance": provenance(seed=seed, engine=describe(simulator)),
     }
     name = f"apply-{loaded.name}-{route}.json".lower().replace(" ", "-")
     with result_directory(directory, "apply", overwrite=overwrite, onto="fit") as folder:
@@ -175,22 +181,21 @@ def apply_drug(
     }
 
 
-def _neurons(cell: Cell, fit: dict[str, Any], sets: list[dict[str, Any]]) -> list[FittedNeuron]:
-    neurons: list[FittedNeuron] = []
-    for entry in sets:
-        neurons.append(
-            FittedNeuron(
-                cell,
-                entry["values"],
-                placement_seed=int(entry["placement_seed"]),
-                orientation_deg=tuple(fit["recording"]["orientation_deg"]),
-                window_ms=fit["recording"]["window_s"] * 1e3,
-                spiking_dt_ms=fit["settings"]["effort"]["spiking_dt_ms"],
-                drive=Drive(**fit["settings"]["drive"]),
-                engine=neurons[0].engine if neurons else None,
-            )
+def _neurons(
+    cell: Cell, fit: dict[str, Any], sets: list[dict[str, Any]], engine: JaxEngine
+) -> list[FittedNeuron]:
+    return [
+        FittedNeuron(
+            cell,
+            entry["values"],
+            placement_seed=int(entry["placement_seed"]),
+            orientation_deg=tuple(fit["recording"]["orientation_deg"]),
+            window_ms=fit["recording"]["window_s"] * 1e3,
+            engine=engine,
+            drive=Drive(**fit["settings"]["drive"]),
         )
-    return neurons
+        for entry in sets
+    ]
 
 
 def _label(time_min: float) -> str:

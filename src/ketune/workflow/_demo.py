@@ -49,6 +49,7 @@ def run_demo(
             spontaneous_hz=None,
             seed=seed,
             effort=effort_named("standard"),
+            engine="auto",
             overwrite=overwrite,
             progress=progress,
         )

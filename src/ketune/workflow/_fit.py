@@ -12,6 +12,7 @@ import numpy as np
 from ketune import tuning, units
 from ketune.cell import Cell
 from ketune.cell_model import build_cell, read_model
+from ketune.engines import describe
 from ketune.errors import InputError
 from ketune.fitting import (
     KEPT_WITHIN,
@@ -53,6 +54,7 @@ def fit_recording(
     seed: int = 1,
     starts: int | None = None,
     effort: str = "standard",
+    engine: str = "auto",
     morphology: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -78,6 +80,8 @@ def fit_recording(
         Ascents; the effort's own number if not given.
     effort
         ``"quick"``, ``"standard"`` or ``"thorough"``.
+    engine
+        What simulates spikes: see :func:`ketune.engines.create`.
 
     Returns
     -------
@@ -105,6 +109,7 @@ def fit_recording(
         spontaneous_hz=None if spontaneous is None else units.parse(spontaneous, "Hz", "--spontaneous"),
         seed=seed,
         effort=effort_named(effort) if starts is None else _with_starts(effort_named(effort), starts),
+        engine=engine,
         overwrite=overwrite,
         progress=progress or NullProgress(),
     )
@@ -128,6 +133,7 @@ def fit_to_directory(
     spontaneous_hz: float | None,
     seed: int,
     effort: Effort,
+    engine: str,
     overwrite: bool,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -153,6 +159,7 @@ def fit_to_directory(
         window_ms=recording.window_s * 1e3,
         spontaneous=spontaneous,
         effort=effort,
+        engine=engine,
         seed=seed,
         progress=progress,
     )
@@ -163,7 +170,6 @@ def fit_to_directory(
         placement_seed=seed,
         orientation_deg=tuple(orientations),
         window_ms=recording.window_s * 1e3,
-        spiking_dt_ms=effort.spiking_dt_ms,
         engine=fitter.spiking,
     )
     check = neuron.counts(
@@ -232,7 +238,7 @@ def fit_to_directory(
             "compartments": cell.table.n,
             "compartments_sha256": cell.table.sha256(),
         },
-        "provenance": provenance(seed=seed),
+        "provenance": provenance(seed=seed, engine=describe(fitter.spiking)),
     }
     with result_directory(output, "fit", overwrite=overwrite) as folder:
         write_json(folder / "fit.json", document, FORMAT)

@@ -12,7 +12,6 @@ from scipy import signal
 from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_synapses
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import forward_engine
 from ketune.fitting import SpikeCounts, drive_at, simulate_counts, synapse_overrides
 from ketune.progress import Progress
 from ketune.tuning import TuningSummary, summarise
@@ -54,6 +53,8 @@ class FittedNeuron:
         Of its synapses.
     orientation_deg
         Recorded orientations; a blank is added where the recording had none.
+    engine
+        Simulates spikes.
     """
 
     def __init__(
@@ -64,15 +65,14 @@ class FittedNeuron:
         placement_seed: int,
         orientation_deg: tuple[float, ...],
         window_ms: float,
-        spiking_dt_ms: float,
-        engine: JaxEngine | None = None,
+        engine: JaxEngine,
         drive: Drive | None = None,
     ) -> None:
         self.cell, self.values = cell, values
         self.layout: SynapseLayout = place_synapses(cell, seed=placement_seed)
         shown = tuple(o for o in orientation_deg if np.isfinite(o))
         self.grating = Grating((*shown, float("nan")), window_ms=window_ms)
-        self.engine = engine or forward_engine(cell, dt_ms=spiking_dt_ms)
+        self.engine = engine
         self._drive = drive or Drive()
 
     def drive(self, condition: Condition) -> Drive:
