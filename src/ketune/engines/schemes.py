@@ -50,7 +50,7 @@ def check(cell: Cell, scheme: Scheme) -> None:
             problem = f"NEURON's secondorder integrates METHOD {' with '.join(mechanism.methods)} wrongly"
         elif extrapolated(mechanism) and mechanism.finishes:
             problem = (
-                f"BREAKPOINT goes on after METHOD {' with '.join(mechanism.methods)}, which is not translated"
+                f"what BREAKPOINT sets after METHOD {' with '.join(mechanism.methods)} is not translated"
             )
         if problem:
             raise InputError(

@@ -48,7 +48,7 @@ class Mechanism:
         ion_writes: concentrations and reversal potentials written; `init` and `advance` return them beside the states.
         remembered: states and `ion_writes` that BREAKPOINT itself changes, which `remember` returns.
         methods: how BREAKPOINT's blocks are integrated (NEURON takes derivimplicit where cnexp cannot do it).
-        finishes: whether `advance` goes on, after the solved blocks, with the rest of BREAKPOINT.
+        finishes: whether the rest of BREAKPOINT, after the solved blocks, changes something that `advance` returns.
         integrated: what the file declares as STATE, concentrations included.
         inputs: what of the cell the functions read, beside the voltage.
         merging: whether synapses of this kind may share one set of states on a compartment: "linear" (yes), "plastic"

@@ -126,7 +126,7 @@ class _Translator:
             ion_writes=self.ion_writes,
             remembered=self.remembered,
             methods=tuple(sorted(self.methods)),
-            finishes=not self.currents and bool(self.after),
+            finishes=not self.currents and bool(written(self.after) & {*self.states, *self.ion_writes}),
             integrated=frozenset(source.states),
             inputs=tuple(sorted(self.used)),
             merging=self.receive.merging,
