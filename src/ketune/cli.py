@@ -323,8 +323,8 @@ def verify(json: Json = False) -> _console.Answer:
 
     Every mechanism alone, the calcium channels with their pool, and all mechanisms together on the default cell, at
     6.3, 23 and 37 degC where the temperature matters; the spiking cell with synapses on two morphologies; with and
-    without the drug: the voltages of both engines agree within 1e-6 mV over one second in every compartment, or the
-    exit code is 1.
+    without the drug; mechanisms, calcium and a spiking cell in second-order steps too. The voltages of both engines
+    agree within 1e-6 mV over one second in every compartment, or the exit code is 1.
 
     Examples:
 
@@ -478,6 +478,8 @@ def _describe_verify(result: Mapping[str, Any]) -> Iterator[str]:
     width = max((len(case["name"]) for case in result["cases"]), default=0)
     for case in result["cases"]:
         line = f"{case['name']:{width}}  {case['condition']:10}  {case['celsius']:4g} degC"
+        if case["scheme"] == "second_order":
+            line += "  second order"
         if case["max_dv_mV"] is not None:
             line += f"  max |dV| {case['max_dv_mV']:.1e} mV"
         if case["max_dstate_rel"] is not None:

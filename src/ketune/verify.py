@@ -40,12 +40,12 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
     Returns
     -------
     dict
-        ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``celsius``, ``max_dv_mV``
-        (None where NEURON did not finish), ``max_dstate_rel`` (mechanisms alone), where and when the voltages differed
-        most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is false, ``problem``; synaptic cases
-        also with ``n_spikes`` and ``n_nmda_spikes`` (:func:`ketune.plateaus.nmda_spikes`); what was required
-        (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged condition, and
-        ``seconds``.
+        ``ok``; ``max_dv_mV`` over all cases; ``cases``, each with ``name``, ``condition``, ``celsius``, ``scheme``,
+        ``max_dv_mV`` (None where NEURON did not finish), ``max_dstate_rel`` (mechanisms alone), where and when the
+        voltages differed most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is false, ``problem``;
+        synaptic cases also with ``n_spikes`` and ``n_nmda_spikes`` (:func:`ketune.plateaus.nmda_spikes`); what was
+        required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged condition,
+        and ``seconds``.
     """
     progress = progress or NullProgress()
     begin = time.perf_counter()
@@ -59,6 +59,7 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
             case.injected_nA,
             record="all",
             variables=case.variables,
+            scheme=case.scheme,
         )
         for case in todo
         for cell in (replace(case.cell, celsius=celsius) for celsius in case.temperatures_degC)
@@ -104,7 +105,8 @@ def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
     for k, (celsius, run) in enumerate(zip(case.temperatures_degC, _run_twin(case), strict=True)):
         for lane, condition in enumerate(case.conditions):
             entry = _compare_lane(case, run, lane, results[k * n + lane])
-            entries.append({"name": case.name, "condition": condition, "celsius": celsius} | entry)
+            described = {"name": case.name, "condition": condition, "celsius": celsius, "scheme": case.scheme}
+            entries.append(described | entry)
     return entries
 
 
@@ -181,7 +183,9 @@ def _run_twin(case: Case) -> list[Run]:
             if placement.mechanism.name == "NMDA":
                 gmax = placement.parameters["gmax"][:, None]
                 overrides[label, "gmax"] = np.repeat(gmax, 2 * n, axis=1) * (np.arange(2 * n) < n)
-    engine = JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64, derivative="forward_difference")
+    engine = JaxEngine(
+        case.cell, dt_ms=DT_ms, dtype=np.float64, derivative="forward_difference", scheme=case.scheme
+    )
     return [
         engine.run(
             events,

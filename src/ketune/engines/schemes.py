@@ -30,30 +30,38 @@ def extrapolated(mechanism: Mechanism) -> bool:
     return bool(_EXTRAPOLATED.intersection(mechanism.methods))
 
 
-def check(cell: Cell, scheme: Scheme) -> None:
-    """Refuse what has no second-order step.
+def has_second_order(cell: Cell) -> bool:
+    """Whether every mechanism of a cell has a second-order step."""
+    return not any(_problem(p.mechanism) for p in cell.placements)
 
-    NEURON halves the step of a whole file where one block is to be extrapolated: one solved by cnexp beside it gets
-    half a step, and one solved by runge goes the second half along the wrong rates.
+
+def check(cell: Cell, scheme: Scheme) -> None:
+    """Refuse a cell that has no such step.
 
     Raises
     ------
     InputError
-        A mechanism of the cell is of that kind.
+        One of its mechanisms has no second-order step.
     """
     if scheme == "backward_euler":
         return
     for placement in cell.placements:
-        mechanism = placement.mechanism
-        methods, problem = set(mechanism.methods), ""
-        if "runge" in methods or (extrapolated(mechanism) and "cnexp" in methods):
-            problem = f"NEURON's secondorder integrates METHOD {' with '.join(mechanism.methods)} wrongly"
-        elif extrapolated(mechanism) and mechanism.finishes:
-            problem = (
-                f"what BREAKPOINT sets after METHOD {' with '.join(mechanism.methods)} is not translated"
-            )
-        if problem:
+        if problem := _problem(placement.mechanism):
             raise InputError(
-                f"cell '{cell.name}': '{placement.label}' has no second-order step: {mechanism.path.name}: {problem}; "
-                "take backward Euler, or solve all of its blocks by cnexp"
+                f"cell '{cell.name}': '{placement.label}' has no second-order step: "
+                f"{placement.mechanism.path.name}: {problem}; take backward Euler, or solve all of its blocks by cnexp"
             )
+
+
+def _problem(mechanism: Mechanism) -> str:
+    """Why a mechanism has no second-order step; empty where it has.
+
+    NEURON halves the step of a whole file where one block is to be extrapolated: one solved by cnexp beside it gets
+    half a step, and one solved by runge goes the second half along the wrong rates.
+    """
+    methods = " with ".join(mechanism.methods)
+    if "runge" in mechanism.methods or (extrapolated(mechanism) and "cnexp" in mechanism.methods):
+        return f"NEURON's secondorder integrates METHOD {methods} wrongly"
+    if extrapolated(mechanism) and mechanism.finishes:
+        return f"what BREAKPOINT sets after METHOD {methods} is not translated"
+    return ""
