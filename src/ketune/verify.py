@@ -44,8 +44,8 @@ def run_verify(*, duration_ms: float = 1000.0, progress: Progress | None = None)
         ``max_dv_mV`` (None where NEURON did not finish), ``max_dstate_rel`` (mechanisms alone), where and when the
         voltages differed most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is false, ``problem``;
         synaptic cases also with ``n_spikes`` and ``n_nmda_spikes`` (:func:`ketune.plateaus.nmda_spikes`); what was
-        required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged condition,
-        and ``seconds``.
+        required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged
+        condition, and ``seconds``.
     """
     progress = progress or NullProgress()
     begin = time.perf_counter()
