@@ -148,6 +148,24 @@ def fit(
         ),
     ] = None,
     effort: Annotated[Effort, typer.Option("--effort", help="How much work to spend.")] = Effort.standard,
+    dt: Annotated[
+        str | None,
+        typer.Option(
+            "--dt",
+            metavar="TIME|auto",
+            help="Time step, such as '0.025 ms'; auto measures the largest that is accurate enough.",
+            show_default="0.05 ms spiking, 0.1 ms silent",
+        ),
+    ] = None,
+    dt_error: Annotated[
+        float | None,
+        typer.Option(
+            "--dt-error",
+            metavar="SHARE",
+            help="Largest error of the expected spike counts that --dt auto allows.",
+            show_default="0.01",
+        ),
+    ] = None,
     morphology: Annotated[
         Path | None,
         typer.Option(
@@ -198,6 +216,8 @@ def fit(
             seed=seed,
             starts=starts,
             effort=effort.value,
+            dt=dt,
+            dt_error=dt_error,
             morphology=morphology,
             overwrite=overwrite,
             progress=progress,

@@ -31,6 +31,7 @@ from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
 from ketune.fitting._spontaneous import SpontaneousRate
+from ketune.fitting._step_size import StepSizes, measure_steps
 from ketune.fitting._surrogate import Surrogate
 from ketune.progress import NullProgress, Progress, Task
 
@@ -44,6 +45,10 @@ _UNDETERMINED_LOG_SD = np.log(2.0)
 _UNDETERMINED_DEG = 30.0
 # Parameters that move less than this share of the one that moves most are not named in a combination.
 _NAMED_FROM_SHARE = 0.2
+
+# Where the error of time steps is measured: at a few parameter sets, at the peak and on the flank of the tuning curve.
+_STEP_SETS = 4
+_FLANK_DEG = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +186,22 @@ class Fitter:
             values["preferred_apical_deg"] = preferred + 20.0 * rng.standard_normal()
             sets.append({name: values[name] for name in NAMES})
         return sets
+
+    def step_sizes(self, bound: float) -> StepSizes:
+        """The largest steps that keep the error of the expected count below a bound, at parameter sets of its range."""
+        sets = self.random_sets(_STEP_SETS)
+        preferred = float(np.mean([values["preferred_basal_deg"] for values in sets]))
+        with self.progress.task("measuring the error of time steps") as task:
+            return measure_steps(
+                self.cell,
+                self.layout(self.seed),
+                self.drive,
+                sets,
+                orientation_deg=(preferred, preferred + _FLANK_DEG),
+                seed=self.seed + 3000,
+                bound=bound,
+                on_advance=task.advance,
+            )
 
     def run(self) -> Fit:
         """All stages."""
