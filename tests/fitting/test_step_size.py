@@ -61,11 +61,12 @@ def test_steps_of_a_small_cell(tiny_cell, tiny_layout):
         tiny_cell,
         tiny_layout,
         Drive(),
-        [BUSY],
+        BUSY,
         orientation_deg=(90.0, 60.0),
         seed=4,
         bound=0.02,
         window_ms=300.0,
+        trials=8,
     )
     assert found.mean_count > 2.0
     assert found.reference_scheme == "second_order"
@@ -108,7 +109,7 @@ def test_a_cell_that_never_fires_is_refused(tiny_cell: Cell, tiny_layout):
             tiny_cell,
             tiny_layout,
             Drive(),
-            [nothing],
+            nothing,
             orientation_deg=(90.0,),
             seed=4,
             trials=2,

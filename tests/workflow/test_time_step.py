@@ -119,4 +119,4 @@ def test_the_report_tells_the_measured_error():
     assert "spiking -1.20 ± 0.10 %, silent -0.10 ± 0.01 %" in told
     assert "(bound 2 %)" in told
     rows = dict(_tables.flat(values["provenance"]))
-    assert rows["time steps: spiking: error"] == "0.1 ms -0.03, 0.05 ms -0.012"
+    assert rows["time steps: spiking: error"] == "0.1 ms −0.03, 0.05 ms −0.012"

@@ -26,7 +26,7 @@ from ketune.fitting._parameters import (
     synapse_overrides,
     values_of,
 )
-from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior
+from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior, working_values
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
@@ -46,9 +46,8 @@ _UNDETERMINED_DEG = 30.0
 # Parameters that move less than this share of the one that moves most are not named in a combination.
 _NAMED_FROM_SHARE = 0.2
 
-# Where the error of time steps is measured: at a few parameter sets, at the peak and on the flank of the tuning curve.
-_STEP_SETS = 4
-_FLANK_DEG = 30.0
+# Where the error of time steps is measured: at the peak and on the flank of the tuning curve.
+_PEAK_DEG, _FLANK_DEG = 90.0, 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,16 +187,14 @@ class Fitter:
         return sets
 
     def step_sizes(self, bound: float) -> StepSizes:
-        """The largest steps that keep the error of the expected count below a bound, at parameter sets of its range."""
-        sets = self.random_sets(_STEP_SETS)
-        preferred = float(np.mean([values["preferred_basal_deg"] for values in sets]))
+        """The largest steps that keep the error of the expected count below a bound, at a working drive."""
         with self.progress.task("measuring the error of time steps") as task:
             return measure_steps(
                 self.cell,
                 self.layout(self.seed),
                 self.drive,
-                sets,
-                orientation_deg=(preferred, preferred + _FLANK_DEG),
+                working_values(_PEAK_DEG),
+                orientation_deg=(_PEAK_DEG, _PEAK_DEG - _FLANK_DEG),
                 seed=self.seed + 3000,
                 bound=bound,
                 on_advance=task.advance,

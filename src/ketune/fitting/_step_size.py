@@ -28,7 +28,7 @@ BOUND = 0.01
 # So far the error may lie from its measured value: an error that noise could push over the bound counts as too large.
 _CERTAIN_SE = 2.0
 _SAMPLE_MS = 1.0
-_TRIALS, _BATCHES = 8, 4
+_TRIALS, _BATCHES = 16, 4
 _WINDOW_MS, _WARM_UP_MS = 500.0, 100.0
 
 
@@ -104,7 +104,7 @@ def measure_steps(
     cell: Cell,
     layout: SynapseLayout,
     drive: Drive,
-    parameter_sets: Sequence[dict[str, float]],
+    values: dict[str, float],
     *,
     orientation_deg: tuple[float, ...],
     seed: int,
@@ -113,7 +113,7 @@ def measure_steps(
     window_ms: float = _WINDOW_MS,
     on_advance: Callable[[float], None] | None = None,
 ) -> StepSizes:
-    """Choose steps for the cell at a few parameter sets.
+    """Choose steps for the cell at one parameter set.
 
     All steps see the same events at the same times, which lie on the coarsest grid, so the differences between lanes
     cancel. Trials are added until every candidate of the spiking cell is decided, at most four times as many. The
@@ -121,10 +121,10 @@ def measure_steps(
 
     Parameters
     ----------
-    layout, drive, parameter_sets, orientation_deg
-        The synapses and their input.
+    layout, drive, values, orientation_deg
+        The synapses and their input; ``values`` are the fitted parameters, at which the cell has to fire.
     seed, trials, window_ms
-        Of the events; trials of each parameter set and orientation at first, and their counting window.
+        Of the events; trials of each orientation at first, and their counting window.
     on_advance
         Called with simulated seconds, as many for every step.
 
@@ -147,37 +147,31 @@ def measure_steps(
         )
         return [reference, *(forward_engine(of, dt_ms=dt) for dt in CANDIDATES_MS)]
 
-    def drawn(batch: int) -> list[tuple[Events, Overrides]]:
+    def drawn(batch: int) -> Events:
         numbers = range(batch * trials, (batch + 1) * trials)
-        return [
-            (
-                hard_events(
-                    layout, grating, drive_at(v, drive), trials=numbers, seed=seed, dt_ms=CANDIDATES_MS[0]
-                ),
-                synapse_overrides(v),
-            )
-            for v in parameter_sets
-        ]
+        rates = drive_at(values, drive)
+        return hard_events(layout, grating, rates, trials=numbers, seed=seed, dt_ms=CANDIDATES_MS[0])
+
+    overrides = synapse_overrides(values)
 
     spiking = engines(cell)
     counts: list[list[np.ndarray]] = [[] for _ in spiking]
     first = drawn(0)
     for batch in range(_BATCHES):
-        lanes = drawn(batch) if batch else first
+        events = drawn(batch) if batch else first
         for engine, found in zip(spiking, counts, strict=True):
-            found += [_counts(engine, events, overrides, on_advance) for events, overrides in lanes]
+            found.append(_counts(engine, events, overrides, on_advance))
         reference, *others = (np.concatenate(found) for found in counts)
         spiking_errors = _errors(others, reference)
         if not any(e.undecided(bound) for e in spiking_errors):
             break
     if not reference.any():
         raise InputError(
-            f"--dt auto: cell '{cell.name}' fires no spike in its working range, so no error of its counts can be "
+            f"--dt auto: cell '{cell.name}' fires no spike at its working drive, so no error of its counts can be "
             "measured; state the step, such as --dt '0.05 ms'"
         )
     best, *silent = (
-        np.concatenate([_silent_voltage(engine, *lane, on_advance) for lane in first], axis=1)
-        for engine in engines(silent_cell(cell))
+        _silent_voltage(engine, first, overrides, on_advance) for engine in engines(silent_cell(cell))
     )
     hazard = fit_hazard(best, reference[: best.shape[1]], window_ms).hazard
     silent_errors = _errors(
