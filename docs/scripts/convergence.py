@@ -2,7 +2,7 @@
 
     python docs/scripts/convergence.py [--trials 32]
 
-Takes about five minutes on two cores.
+Takes about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import numpy as np
 from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell import Cell
 from ketune.cell_model import default_cell
-from ketune.engines.jax_engine import JaxEngine
+from ketune.engines.jax_engine import JaxEngine, Run
+from ketune.engines.native_engine import forward_engine
+from ketune.engines.schemes import Scheme
 from ketune.events import Events
 
 FIGURE = Path(__file__).parents[1] / "figures" / "convergence.png"
@@ -28,6 +30,8 @@ D_LAMBDA = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 1.0)
 # Fixed here, so that the page does not follow every change of the defaults.
 DRIVE = Drive(background_rate_hz=0.15, afferent_untuned=0.0)
 DT_ms = (0.0125, 0.025, 0.05, 0.1)
+REFERENCE_MS = 0.00625  # in second-order steps
+_SPOKEN: dict[Scheme, str] = {"backward_euler": "backward Euler", "second_order": "second order"}
 ORIENTATIONS = (90.0, 60.0)  # at the afferents' preference, and on the flank
 GRATING = Grating(ORIENTATIONS, window_ms=800.0, warm_up_ms=200.0)
 
@@ -112,10 +116,32 @@ def with_step(events: Events, factor: int) -> Events:
     )
 
 
-def counts(cell: Cell, events: Events, n_trials: int) -> np.ndarray:
+def simulated(cell: Cell, events: Events, scheme: Scheme = "backward_euler") -> Run:
+    """The spikes of every lane."""
+    if scheme == "backward_euler":
+        engine = forward_engine(cell, dt_ms=events.dt_ms)
+    else:
+        engine = JaxEngine(cell, dt_ms=events.dt_ms, scheme=scheme)
+    return engine.run(events, keep_voltage=False)
+
+
+def counts(run: Run, n_trials: int) -> np.ndarray:
     """Spikes in the window, (orientations, trials)."""
-    run = JaxEngine(cell, dt_ms=events.dt_ms).run(events, keep_voltage=False)
     return run.counts(from_ms=GRATING.warm_up_ms).reshape(len(ORIENTATIONS), n_trials)
+
+
+def in_time(run: Run, reference: Run) -> tuple[float, float]:
+    """Of the reference's spikes the share (%) with a spike within 1 ms, and the median shift of those (ms)."""
+    shift = []
+    for lane in range(run.n_lanes):
+        own, theirs = (r.spike_ms[r.spike_lane == lane] for r in (run, reference))
+        theirs = theirs[theirs >= GRATING.warm_up_ms]
+        apart = own[None, :] - theirs[:, None] if len(own) else np.full((len(theirs), 1), np.inf)
+        nearest = np.argmin(np.abs(apart), axis=1)
+        shift.append(apart[np.arange(len(theirs)), nearest])
+    every = np.concatenate(shift)
+    near = np.abs(every) < 1.0
+    return float(100 * near.mean()), float(np.median(every[near]))
 
 
 def relative(found: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -146,19 +172,19 @@ def main() -> None:
 
     fine = default_cell(d_lambda=D_LAMBDA[0])
     drawn = hard_events(
-        place_synapses(fine, seed=1), GRATING, DRIVE, trials=range(n_trials), seed=1, dt_ms=DT_ms[0]
+        place_synapses(fine, seed=1), GRATING, DRIVE, trials=range(n_trials), seed=1, dt_ms=REFERENCE_MS
     )
 
     print(
         "| d_lambda | compartments | input resistance | transfer at 100 Hz | count, 90 deg | count, 60 deg |"
     )
     print("|---|---|---|---|---|---|")
-    events = with_step(drawn, round(0.05 / DT_ms[0]))
+    events = with_step(drawn, round(0.05 / REFERENCE_MS))
     space, reference, first = [], None, None
     for d_lambda in D_LAMBDA:
         cell = default_cell(d_lambda=d_lambda)
         resistance, transfer = cable_readouts(cell)
-        found = counts(cell, moved(events, fine, cell), n_trials)
+        found = counts(simulated(cell, moved(events, fine, cell)), n_trials)
         if reference is None or first is None:
             reference, first = found, (resistance, transfer)
         error, se = relative(found, reference)
@@ -170,20 +196,30 @@ def main() -> None:
             flush=True,
         )
 
-    print("\n| step ms | count, 90 deg | count, 60 deg |\n|---|---|---|")
+    print("\n| scheme | step ms | count, 90 deg | count, 60 deg | spikes in time | shift ms |")
+    print("|---|---|---|---|---|---|")
     cell = default_cell()
     on_cell = moved(drawn, fine, cell)
-    time, reference = [], None
-    for dt in DT_ms:
-        found = counts(cell, with_step(on_cell, round(dt / DT_ms[0])), n_trials)
-        reference = found if reference is None else reference
-        error, se = relative(found, reference)
-        time.append((dt, *error, *se))
-        print(table_row([f"{dt:g}", *described(found, error, se)]), flush=True)
-    draw(np.array(space), np.array(time), cell.table.n)
+    best = simulated(cell, on_cell, "second_order")
+    reference = counts(best, n_trials)
+    error, se = relative(reference, reference)
+    print(
+        table_row(["second order", f"{REFERENCE_MS:g}", *described(reference, error, se), "", ""]), flush=True
+    )
+    time: dict[Scheme, list[tuple[float, ...]]] = {"backward_euler": [], "second_order": []}
+    for scheme, rows in time.items():
+        for dt in DT_ms:
+            run = simulated(cell, with_step(on_cell, round(dt / REFERENCE_MS)), scheme)
+            found = counts(run, n_trials)
+            error, se = relative(found, reference)
+            share, shift = in_time(run, best)
+            rows.append((dt, *error, *se))
+            entries = [*described(found, error, se), f"{share:.0f} %", f"{shift:+.3f}"]
+            print(table_row([_SPOKEN[scheme], f"{dt:g}", *entries]), flush=True)
+    draw(np.array(space), {scheme: np.array(rows) for scheme, rows in time.items()}, cell.table.n)
 
 
-def draw(space: np.ndarray, time: np.ndarray, chosen: int) -> None:
+def draw(space: np.ndarray, time: dict[Scheme, np.ndarray], chosen: int) -> None:
     """The figure: cable readouts and counts against compartments, counts against the step."""
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
     n = space[:, 0]
@@ -201,19 +237,22 @@ def draw(space: np.ndarray, time: np.ndarray, chosen: int) -> None:
             capsize=2,
             label=f"{orientation:g}°",
         )
-        axes[2].errorbar(
-            time[:, 0] * (1 + 0.015 * k),
-            time[:, 1 + k],
-            time[:, 3 + k],
-            marker=marker,
-            ms=5,
-            capsize=2,
-            label=f"{orientation:g}°",
-        )
+        for (scheme, rows), style in zip(time.items(), ("-", "--"), strict=True):
+            axes[2].errorbar(
+                rows[:, 0] * (1 + 0.015 * k),
+                rows[:, 1 + k],
+                rows[:, 3 + k],
+                color=f"C{k}",
+                ls=style,
+                marker=marker,
+                ms=5,
+                capsize=2,
+                label=f"{orientation:g}°, {_SPOKEN[scheme]}",
+            )
     axes[1].set_title("spike count, step 0.05 ms")
     axes[1].set_ylabel(f"error against {n[0]:.0f} compartments (%)")
     axes[2].set_title(f"spike count, {chosen} compartments")
-    axes[2].set_ylabel(f"error against a step of {time[0, 0]:g} ms (%)")
+    axes[2].set_ylabel("error against the finest step (%)")
     for axis in axes[:2]:
         axis.set_xscale("log")
         axis.set_xticks([100, 200, 500, 1000], ["100", "200", "500", "1000"])
@@ -224,7 +263,7 @@ def draw(space: np.ndarray, time: np.ndarray, chosen: int) -> None:
             "default", (chosen, 0.98), xycoords=("data", "axes fraction"), va="top", color="0.4", fontsize=8
         )
     axes[2].set_xscale("log")
-    axes[2].set_xticks(time[:, 0], [f"{dt:g}" for dt in time[:, 0]])
+    axes[2].set_xticks(DT_ms, [f"{dt:g}" for dt in DT_ms])
     axes[2].minorticks_off()
     axes[2].set_xlabel("step (ms)")
     for axis in axes:

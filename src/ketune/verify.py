@@ -52,7 +52,7 @@ def run_verify(
     -------
     dict
         ``ok``; ``max_dv_mV`` over all cases, and ``max_dv_native_mV``; ``cases``, each with ``name``, ``condition``,
-        ``celsius``, ``max_dv_mV`` (None where NEURON did not run or finish), ``max_dstate_rel`` (mechanisms alone),
+        ``celsius``, ``scheme``, ``max_dv_mV`` (None where NEURON did not run or finish), ``max_dstate_rel`` (mechanisms alone),
         where and when the voltages differed most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is
         false, ``problem``; synaptic cases also with ``n_spikes`` and ``n_nmda_spikes``
         (:func:`ketune.plateaus.nmda_spikes`); ``native`` (:func:`ketune.verify_native.native_entries`) or None; what
@@ -117,6 +117,7 @@ def _run_neuron(todo: list[Case], progress: Progress) -> list[NeuronResult]:
             case.injected_nA,
             record="all",
             variables=case.variables,
+            scheme=case.scheme,
         )
         for case in todo
         for cell in (replace(case.cell, celsius=celsius) for celsius in case.temperatures_degC)
@@ -143,7 +144,7 @@ def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
     for k, (celsius, run) in enumerate(zip(case.temperatures_degC, _run_twin(case), strict=True)):
         for lane, condition in enumerate(case.conditions):
             entry = _compare_lane(case, run, lane, results[k * n + lane])
-            entries.append(_named(case, condition, celsius) | entry)
+            entries.append(_named(case, condition, celsius) | {"scheme": case.scheme} | entry)
     return entries
 
 
@@ -234,7 +235,9 @@ def _run_twin(case: Case) -> list[Run]:
             if placement.mechanism.name == "NMDA":
                 gmax = placement.parameters["gmax"][:, None]
                 overrides[label, "gmax"] = np.repeat(gmax, 2 * n, axis=1) * (np.arange(2 * n) < n)
-    engine = JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64, derivative="forward_difference")
+    engine = JaxEngine(
+        case.cell, dt_ms=DT_ms, dtype=np.float64, derivative="forward_difference", scheme=case.scheme
+    )
     return [
         engine.run(
             events,

@@ -13,6 +13,7 @@ from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell import Cell, Overrides, Placement
 from ketune.cell_model import build_cell
 from ketune.compartments import CompartmentTable, build
+from ketune.engines.schemes import Scheme, has_second_order
 from ketune.events import Events
 from ketune.ions import ion_uses
 from ketune.morphology import DEFAULT_MORPHOLOGY, SMALL_MORPHOLOGY, Morphology, Section, read_morphology
@@ -52,6 +53,8 @@ class Case:
         At which the case is simulated; a synaptic case has one.
     variables
         States and ion variables that are compared beside the voltages: ``(label, name)``.
+    scheme
+        See :mod:`ketune.engines.schemes`.
     """
 
     name: str
@@ -63,10 +66,11 @@ class Case:
     synaptic: bool = False
     temperatures_degC: tuple[float, ...] = (37.0,)
     variables: tuple[tuple[str, str], ...] = ()
+    scheme: Scheme = "backward_euler"
 
 
 def cases(duration_ms: float = 1000.0) -> Iterator[Case]:
-    """All cases, built one at a time.
+    """All cases, built one at a time; in the second-order scheme those that have one, at one temperature.
 
     Parameters
     ----------
@@ -79,6 +83,17 @@ def cases(duration_ms: float = 1000.0) -> Iterator[Case]:
     yield complete_case(duration_ms)
     for path in (SMALL_MORPHOLOGY, DEFAULT_MORPHOLOGY):
         yield spiking_case(path.stem, duration_ms)
+    for name in mechanisms.names():
+        case = mechanism_case(name, duration_ms)
+        if has_second_order(case.cell):
+            yield in_second_order(case)
+    yield in_second_order(calcium_case(duration_ms))
+    yield in_second_order(spiking_case(SMALL_MORPHOLOGY.stem, duration_ms))
+
+
+def in_second_order(case: Case) -> Case:
+    """The same case in the second-order scheme, at the last of its temperatures."""
+    return replace(case, scheme="second_order", temperatures_degC=case.temperatures_degC[-1:])
 
 
 # Values away from the defaults, so that no parameter is at a value where it does nothing; largest conductance first.

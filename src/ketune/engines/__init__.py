@@ -9,6 +9,7 @@ from ketune.errors import InputError
 if TYPE_CHECKING:
     from ketune.cell import Cell
     from ketune.engines.jax_engine import JaxEngine
+    from ketune.engines.schemes import Scheme
 
 Choice = Literal["auto", "native", "xla"]
 
@@ -19,7 +20,7 @@ def create(
     *,
     dt_ms: float,
     dtype: Any,
-    scheme: str = "backward_euler",
+    scheme: Scheme = "backward_euler",
 ) -> JaxEngine:
     """An engine for many lanes of a cell.
 
@@ -45,7 +46,7 @@ def create(
     on_cpu = jax.default_backend() == "cpu"
     native = engine == "native" or (engine == "auto" and on_cpu and compiler() is not None)
     kind = NativeEngine if native else JaxEngine
-    return kind(cell, dt_ms=dt_ms, dtype=dtype, **_other_than_default(scheme))
+    return kind(cell, dt_ms=dt_ms, dtype=dtype, scheme=scheme)
 
 
 def check_choice(engine: str) -> None:
@@ -64,10 +65,6 @@ def check_choice(engine: str) -> None:
         raise InputError(
             "engine 'native': there is no C++ compiler; install g++, name yours in CXX, or choose 'xla'"
         )
-
-
-def _other_than_default(scheme: str) -> dict[str, Any]:
-    return {} if scheme == "backward_euler" else {"scheme": scheme}
 
 
 def describe(engine: JaxEngine) -> dict[str, Any]:

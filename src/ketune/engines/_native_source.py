@@ -391,7 +391,7 @@ class _Mechanism:
                 return [i * p["to nA"], g * p["to nA"]]
 
             def advance(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
-                new = mechanism.advance(v, dict(zip(states, x, strict=True)), p)
+                new = self.twin.advanced(mechanism, v, dict(zip(states, x, strict=True)), p)
                 return [new.get(name, old) for name, old in zip(states, x, strict=True)]
 
             names, n, dtype = sorted(p), len(states), np.dtype(np.float64)

@@ -119,9 +119,16 @@ class IonStates:
         """At the beginning of a step reversal potentials follow the concentrations, and total currents are zero."""
         for use in self.uses:
             variables = self._nernst(use, variables, start, use.advance_at)
-            if use.ion.current in variables:
-                variables = variables | {use.ion.current: jnp.zeros_like(variables[use.ion.current])}
-        return variables
+        return variables | self.no_currents(variables)
+
+    def no_currents(self, variables: Variables) -> Variables:
+        """The total currents among the variables, as zeros: of currents or of their slopes."""
+        names = (use.ion.current for use in self.uses)
+        return {name: jnp.zeros_like(variables[name]) for name in names if name in variables}
+
+    def at_voltage(self, variables: Variables, slopes: Variables, change_mV: Array) -> Variables:
+        """Total currents at a voltage ``(n, lanes)`` that differs from the one at which they were summed."""
+        return variables | {name: variables[name] + g * change_mV for name, g in slopes.items()}
 
     def _nernst(self, use: IonUse, variables: Variables, start: Variables, where: np.ndarray) -> Variables:
         name = use.ion.reversal

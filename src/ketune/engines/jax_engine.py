@@ -17,6 +17,7 @@ from ketune.cell import Cell, Overrides
 from ketune.engines.connections import arrival_counts, connections, with_effective_weights
 from ketune.engines.jax_tape import TapeRecorder
 from ketune.engines.tape import Key, Tape, differentiated
+from ketune.engines.schemes import Scheme
 from ketune.engines.twin import Arrivals, Derivative, Parameters, States, Twin
 from ketune.events import Events
 
@@ -103,7 +104,7 @@ class JaxEngine:
 
     Parameters
     ----------
-    cell, dt_ms, dtype, derivative, keep_currents
+    cell, dt_ms, dtype, derivative, keep_currents, scheme
         See :class:`ketune.engines.twin.Twin`.
     """
 
@@ -115,8 +116,11 @@ class JaxEngine:
         dtype: Any = jnp.float32,
         derivative: Derivative = "analytic",
         keep_currents: bool = False,
+        scheme: Scheme = "backward_euler",
     ) -> None:
-        self.twin = Twin(cell, dt_ms=dt_ms, dtype=dtype, derivative=derivative, keep_currents=keep_currents)
+        self.twin = Twin(
+            cell, dt_ms=dt_ms, dtype=dtype, derivative=derivative, keep_currents=keep_currents, scheme=scheme
+        )
         self._advance = jax.jit(self._advance_chunk, static_argnames=("n_steps", "recorded", "variables"))
         self._start = jax.jit(self.twin.initial, static_argnames=("n_lanes",))
 

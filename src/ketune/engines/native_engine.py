@@ -22,6 +22,7 @@ from ketune.engines._lane_blocks import CellNumbers, LaneBlock, NodeOrder
 from ketune.engines._native_build import aligned, kernel
 from ketune.engines._native_source import CellPrinter
 from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV, Block, JaxEngine, Recording, SimulateBlock
+from ketune.engines.schemes import Scheme
 from ketune.engines.twin import Parameters
 from ketune.errors import InputError
 from ketune.events import Events
@@ -39,12 +40,14 @@ class NativeEngine(JaxEngine):
 
     Parameters
     ----------
-    cell, dt_ms, dtype
+    cell, dt_ms, dtype, scheme
         As for :class:`JaxEngine`; currents are linearised analytically.
     """
 
-    def __init__(self, cell: Cell, *, dt_ms: float, dtype: Any = np.float32) -> None:
-        super().__init__(cell, dt_ms=dt_ms, dtype=jnp.dtype(dtype))
+    def __init__(
+        self, cell: Cell, *, dt_ms: float, dtype: Any = np.float32, scheme: Scheme = "backward_euler"
+    ) -> None:
+        super().__init__(cell, dt_ms=dt_ms, dtype=jnp.dtype(dtype), scheme=scheme)
         self._broken = False
         self.order = NodeOrder.of(cell.table.node_parent)
         self.printer = CellPrinter(self.twin, self.order.position)

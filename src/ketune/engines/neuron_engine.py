@@ -18,6 +18,7 @@ import numpy as np
 from ketune.cell import Cell, Overrides
 from ketune.engines import neuron_worker as worker
 from ketune.engines.neuron_problem import NeuronJob, libraries_of, own_files, problem_of, variable_columns
+from ketune.engines.schemes import Scheme
 from ketune.events import Events
 
 Status = Literal["done", "failed", "timeout", "crashed"]
@@ -94,6 +95,7 @@ def run_neuron(
     injected_nA: np.ndarray | None = None,
     record: Literal["all", "soma"] | Sequence[int] = "all",
     variables: Sequence[tuple[str, str]] = (),
+    scheme: Scheme = "backward_euler",
 ) -> NeuronRun:
     """Simulate one lane of the events in this process.
 
@@ -112,13 +114,15 @@ def run_neuron(
         Compartments whose voltage is kept: "all", "soma", or a list (the soma is added in front).
     variables
         What else is kept: ``(label, state)`` of a placement, or ``("ions", name)`` in every compartment.
+    scheme
+        See :mod:`ketune.engines.schemes`.
     """
     from ketune import mechanisms
 
     mechanisms.load_into_neuron()
     if own := own_files(cell):
         mechanisms.load_into_neuron(own)
-    job = NeuronJob(cell, events, lane, overrides, injected_nA, record, variables)
+    job = NeuronJob(cell, events, lane, overrides, injected_nA, record, variables, scheme=scheme)
     problem = problem_of(job, libraries=())
     return _run(job, problem, worker.simulate(problem))
 

@@ -12,6 +12,7 @@ import numpy as np
 from ketune.cell import Cell, Overrides, Placement
 from ketune.engines import neuron_worker as worker
 from ketune.engines.connections import connections
+from ketune.engines.schemes import Scheme, check
 from ketune.errors import InputError
 from ketune.events import Events
 
@@ -32,6 +33,7 @@ class NeuronJob:
     record: Literal["all", "soma"] | Sequence[int] = "soma"
     variables: Sequence[tuple[str, str]] = ()
     compiled_with: tuple[Path, ...] = ()
+    scheme: Scheme = "backward_euler"
 
 
 def own_files(cell: Cell) -> list[Path]:
@@ -56,6 +58,7 @@ def libraries_of(cell: Cell, compiled_with: tuple[Path, ...] = ()) -> tuple[str,
 def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
     """A job as plain data."""
     cell, events, table = job.cell, job.events, job.cell.table
+    check(cell, job.scheme)
     if not 0 <= job.lane < events.n_lanes:
         raise ValueError(f"lane {job.lane} is not one of the events' {events.n_lanes}")
     recorded = {label for label, _ in job.variables}
@@ -84,6 +87,7 @@ def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
         connection=name,
         injected_nA=None if job.injected_nA is None else np.asarray(job.injected_nA, dtype=np.float64),
         dt_ms=events.dt_ms,
+        second_order=job.scheme == "second_order",
         n_steps=events.n_steps,
         record=_recorded(job, table.n),
         variables=tuple(variable for _, _, variable in variable_columns(job, placed)),

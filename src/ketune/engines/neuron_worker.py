@@ -71,6 +71,8 @@ class Problem:
         What else is returned; the row of an ion's variable is its compartment.
     connection
         (e,) the events' connections: those of equal number, placed and row share one. None: those of equal weight do.
+    second_order
+        NEURON's `secondorder` is 2, else 0.
     """
 
     libraries: tuple[str, ...]
@@ -96,6 +98,7 @@ class Problem:
     concentration_mM: dict[str, float] = field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
     connection: np.ndarray | None = None
+    second_order: bool = False
 
 
 Traces = tuple[np.ndarray, np.ndarray]
@@ -103,7 +106,7 @@ Traces = tuple[np.ndarray, np.ndarray]
 
 
 def simulate(problem: Problem) -> Traces:
-    """What is recorded, from time 0 on, by NEURON's fixed-step backward Euler."""
+    """What is recorded, from time 0 on, by NEURON's fixed steps."""
     # Without a display NEURON would print that it has none.
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
     from neuron import h
@@ -121,7 +124,7 @@ def simulate(problem: Problem) -> Traces:
     others = [h.Vector().record(_reference(problem, segments, points, x)) for x in problem.variables]
 
     h.celsius = problem.celsius
-    h.secondorder = 0
+    h.secondorder = 2 if problem.second_order else 0
     h.CVode().active(False)
     h.dt = problem.dt_ms
     solver = h.ParallelContext()

@@ -1,14 +1,14 @@
 """The JAX twin: one fixed time step of a cell, written as pure functions of arrays ``[compartment, lane]``.
 
 One step follows NEURON's fixed-step scheme (Hines 1984; Carnevale and Hines 2006, ch. 4): events at the beginning of
-the step are delivered, currents are linearised at the old voltage, backward Euler gives the new voltage, and the
-states then advance with the new voltage.
+the step are delivered, currents are linearised at the old voltage, the implicit step gives the new voltage, and the
+states then advance with it. :mod:`ketune.engines.schemes` says what kinds of implicit step there are.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -16,12 +16,14 @@ from jaxtyping import Array, Float, Int
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides, Placement
 from ketune.engines.connections import plastic_labels
-from ketune.engines.ion_states import IonStates
+from ketune.engines.ion_states import IonStates, Variables
 from ketune.engines.receiver import Receiver
 from ketune.engines.rows import Rows
+from ketune.engines.schemes import Scheme, check, extrapolated
 from ketune.engines.tree import TreeSolver
 from ketune.errors import InputError
 from ketune.ions import in_neurons_order
+from ketune.mechanisms import Mechanism
 
 Derivative = Literal["analytic", "forward_difference"]
 Parameters = dict[str, dict[str, Array]]
@@ -41,6 +43,15 @@ _NF_PER_UF_CM2_UM2 = 1e-5
 _NEURON_DV_mV = 0.001
 
 
+class Linearised(NamedTuple):
+    """A mechanism's total current and its slope, and each of its currents with its slope."""
+
+    total: Array
+    total_slope: Array
+    currents: dict[str, Array]
+    slopes: dict[str, Array]
+
+
 class Twin:
     """A cell translated for JAX.
 
@@ -56,11 +67,14 @@ class Twin:
         How currents are linearised: ``"forward_difference"`` as NEURON does (float64 only), or ``"analytic"``.
     keep_currents
         Keep each mechanism's currents of the last step with the states, so that they can be recorded.
+    scheme
+        See :mod:`ketune.engines.schemes`.
 
     Attributes
     ----------
     fixed_diagonal
-        Capacitance over the step, and couplings, of every node, ``(nodes, 1)`` (uS).
+        Capacitance over the step (over half of it in the second-order scheme, whose solution is to be doubled), and
+        couplings, of every node, ``(nodes, 1)`` (uS).
     to_nA
         Label to what turns the placement's current into nA, ``(rows, 1)``.
     """
@@ -73,6 +87,7 @@ class Twin:
         dtype: Any = jnp.float64,
         derivative: Derivative = "analytic",
         keep_currents: bool = False,
+        scheme: Scheme = "backward_euler",
     ) -> None:
         if derivative == "forward_difference" and jnp.dtype(dtype) != jnp.float64:
             raise ValueError("a forward difference over 0.001 mV needs float64")
@@ -82,9 +97,9 @@ class Twin:
                     f"cell '{cell.name}': {placement.label} can only be simulated by NEURON, without gradients: "
                     f"{placement.mechanism.path.name} has {placement.mechanism.problems[0].construct}"
                 )
+        check(cell, scheme)
         self.cell, self.dt_ms, self.dtype, self.derivative = cell, dt_ms, jnp.dtype(dtype), derivative
-        self.keep_currents = keep_currents
-        self.updates = 1.0
+        self.keep_currents, self.scheme = keep_currents, scheme
         self.placements = in_neurons_order(cell.placements)
         self._rows = {p.label: Rows.of(p, cell.table.n) for p in cell.placements}
         self.ions = IonStates(cell, self._rows, self.dtype)
@@ -102,11 +117,17 @@ class Twin:
         self.n_nodes = len(table.node_parent)
         self.solver = TreeSolver(table.node_parent, table.node_g_uS)
         capacitance = np.zeros(self.n_nodes)
-        capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / dt_ms
+        implicit_ms = dt_ms if scheme == "backward_euler" else 0.5 * dt_ms
+        capacitance[: table.n] = _NF_PER_UF_CM2_UM2 * table.cm_uF_cm2 * table.area_um2 / implicit_ms
         self.fixed_diagonal = jnp.asarray((capacitance + self.solver.diagonal)[:, None], self.dtype)
         self.to_nA = {
             p.label: jnp.asarray(self._scale_to_nA(p)[:, None], self.dtype) for p in cell.placements
         }
+
+    @property
+    def updates(self) -> float:
+        """How many times the solution of a step is added to the voltage."""
+        return 1.0 if self.scheme == "backward_euler" else 2.0
 
     @property
     def is_plain(self) -> bool:
@@ -300,16 +321,18 @@ class Twin:
 
     def membrane_current(
         self, v: Float[Array, "nodes lanes"], states: States, parameters: Parameters
-    ) -> tuple[Float[Array, "n lanes"], Float[Array, "n lanes"], States]:
+    ) -> tuple[Float[Array, "n lanes"], Float[Array, "n lanes"], Variables, States]:
         """Total ionic current of each compartment (nA, outward positive), its slope (uS), and the states after it.
 
-        The states change only where BREAKPOINT keeps a value, and where a mechanism reads an ion's total current.
+        The states change only where BREAKPOINT keeps a value, and where a mechanism reads an ion's total current. The
+        slopes of these total currents (S/cm2) come third.
         """
         current = jnp.zeros((self.n_compartments, v.shape[1]), self.dtype)
         slope = jnp.zeros_like(current)
         states = dict(states)
         if self.ions.varying:
             states[IONS] = self.ions.at_step(states[IONS], parameters[IONS])
+        ion_slopes = self.ions.no_currents(states.get(IONS, {}))
         t = states[CLOCK]["t"] + 0.5 * self.dt_ms if self.has_clock else 0.0
         for placement in self.placements:
             label, rows = placement.label, self._rows[placement.label]
@@ -317,27 +340,23 @@ class Twin:
                 continue
             p = self._now(placement, parameters[label], states, t)
             here = rows.take(v)
-            i, g = self._linearised(placement, here, states, p)
-            current = current + rows.spread(i * self.to_nA[label])
-            slope = slope + rows.spread(g * self.to_nA[label])
-            if self.keep_currents or self.ions.sums_currents_of(placement):
-                by_name = placement.mechanism.currents_by_name(here, states[label], p)
-                if self.keep_currents:
-                    states[_currents(label)] = {
-                        k: jnp.broadcast_to(x, here.shape) for k, x in by_name.items()
-                    }
-                if self.ions.varying:
-                    states[IONS] = self.ions.with_currents(placement, states[IONS], by_name)
-        return current, slope, states
+            found = self._linearised(placement, here, states, p)
+            current = current + rows.spread(found.total * self.to_nA[label])
+            slope = slope + rows.spread(found.total_slope * self.to_nA[label])
+            if self.keep_currents:
+                states[_currents(label)] = found.currents
+            if self.ions.sums_currents_of(placement):
+                states[IONS] = self.ions.with_currents(placement, states[IONS], found.currents)
+                ion_slopes = self.ions.with_currents(placement, ion_slopes, found.slopes)
+        return current, slope, ion_slopes, states
 
-    def _linearised(
-        self, placement: Placement, v: Array, states: States, p: dict[str, Array]
-    ) -> tuple[Array, Array]:
-        """Current and slope; what BREAKPOINT keeps is kept in ``states``."""
+    def _linearised(self, placement: Placement, v: Array, states: States, p: dict[str, Array]) -> Linearised:
+        """Currents and slopes; what BREAKPOINT keeps is kept in ``states``."""
         mechanism, label = placement.mechanism, placement.label
 
-        def total(voltage: Array) -> Array:
-            return jnp.broadcast_to(mechanism.current(voltage, states[label], p), voltage.shape)
+        def currents(voltage: Array) -> dict[str, Array]:
+            found = mechanism.currents_by_name(voltage, states[label], p)
+            return {name: jnp.broadcast_to(i, voltage.shape) for name, i in found.items()}
 
         def remember(voltage: Array) -> None:
             if mechanism.remember is None:
@@ -348,19 +367,25 @@ class Twin:
             states[label] = states[label] | {k: jnp.broadcast_to(x, v.shape) for k, x in kept.items()}
 
         if mechanism.conductance is not None:  # NEURON then computes BREAKPOINT once
-            at_v = total(v)
+            at_v = currents(v)
             slope = jnp.broadcast_to(mechanism.conductance(v, states[label], p), v.shape)
+            slopes = mechanism.ion_conductances(v, states[label], p) if mechanism.ion_conductances else {}
+            result = Linearised(mechanism.total(at_v), slope, at_v, slopes)
         elif self.derivative == "forward_difference":
             # NEURON computes BREAKPOINT at the higher voltage first
-            above = total(v + _NEURON_DV_mV)
+            above = currents(v + _NEURON_DV_mV)
             remember(v + _NEURON_DV_mV)
             p = self._now(placement, p, states, p.get("t", 0.0)) if mechanism.remember else p
-            at_v = total(v)
-            slope = (above - at_v) / _NEURON_DV_mV
+            at_v = currents(v)
+            at_v_total = mechanism.total(at_v)
+            slope = (mechanism.total(above) - at_v_total) / _NEURON_DV_mV
+            slopes = {name: (above[name] - i) / _NEURON_DV_mV for name, i in at_v.items()}
+            result = Linearised(at_v_total, slope, at_v, slopes)
         else:
-            at_v, slope = jax.jvp(total, (v,), (jnp.ones_like(v),))
+            at_v, slopes = jax.jvp(currents, (v,), (jnp.ones_like(v),))
+            result = Linearised(mechanism.total(at_v), mechanism.total(slopes), at_v, slopes)
         remember(v)
-        return at_v, slope
+        return result
 
     def step(
         self,
@@ -381,12 +406,16 @@ class Twin:
         """
         states = self.deliver(states, parameters, arrived)
         states = self._receive(v, states, parameters, arrived)
-        current, slope, states = self.membrane_current(v, states, parameters)
+        current, slope, ion_slopes, states = self.membrane_current(v, states, parameters)
         if injected_nA is not None:
             current = current.at[0].add(-injected_nA)
         extra = ((0, self.n_nodes - self.n_compartments), (0, 0))
         diagonal = self.fixed_diagonal + jnp.pad(slope, extra)
-        v = v + self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
+        change = self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
+        if self.scheme == "second_order":
+            if self.ions.varying:
+                states[IONS] = self.ions.at_voltage(states[IONS], ion_slopes, change[: self.n_compartments])
+        v = v + self.updates * change
         if self.has_clock:
             clock = states[CLOCK]
             t = clock["t"] + 0.5 * self.dt_ms + 0.5 * self.dt_ms
@@ -395,13 +424,25 @@ class Twin:
         for placement in self.placements:
             label, rows = placement.label, self._rows[placement.label]
             p = self._now(placement, parameters[label], states, now)
-            new = dict(placement.mechanism.advance(rows.take(v), states[label], p))
+            new = self.advanced(placement.mechanism, rows.take(v), states[label], p)
             if placement.mechanism.ion_writes:
                 states[IONS] = self.ions.written(placement, states[IONS], new)
             states[label] = {
                 name: jnp.broadcast_to(new.get(name, old), old.shape) for name, old in states[label].items()
             }
         return v, states
+
+    def advanced(
+        self, mechanism: Mechanism, v: Array, states: dict[str, Array], p: dict[str, Array]
+    ) -> dict[str, Array]:
+        """A mechanism's states, and what it writes of ions, one step later."""
+        if self.scheme == "backward_euler" or not extrapolated(mechanism):
+            return dict(mechanism.advance(v, states, p))
+        middle = mechanism.advance(v, states, p | {"dt": jnp.asarray(0.5 * self.dt_ms, self.dtype)})
+        old = states | p
+        return {
+            name: 2.0 * x - old[name] if name in mechanism.integrated else x for name, x in middle.items()
+        }
 
 
 def _queue(label: str) -> str:

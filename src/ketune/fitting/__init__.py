@@ -7,8 +7,10 @@ from ketune.fitting._parameters import NAMES, PARAMETERS, FitParameter, drive_at
 from ketune.fitting._readout import Hazard
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
 from ketune.fitting._spontaneous import SpontaneousRate
+from ketune.fitting._step_size import BOUND, StepChoice, StepError, StepSizes, measure_steps
 
 __all__ = [
+    "BOUND",
     "EFFORTS",
     "KEPT_WITHIN",
     "NAMES",
@@ -22,8 +24,12 @@ __all__ = [
     "KeptSet",
     "SpikeCounts",
     "SpontaneousRate",
+    "StepChoice",
+    "StepError",
+    "StepSizes",
     "drive_at",
     "effort_named",
+    "measure_steps",
     "simulate_counts",
     "synapse_overrides",
 ]

@@ -26,11 +26,12 @@ from ketune.fitting._parameters import (
     synapse_overrides,
     values_of,
 )
-from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior
+from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior, working_values
 from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
 from ketune.fitting._spontaneous import SpontaneousRate
+from ketune.fitting._step_size import StepSizes, measure_steps
 from ketune.fitting._surrogate import Surrogate
 from ketune.progress import NullProgress, Progress, Task
 
@@ -44,6 +45,9 @@ _UNDETERMINED_LOG_SD = np.log(2.0)
 _UNDETERMINED_DEG = 30.0
 # Parameters that move less than this share of the one that moves most are not named in a combination.
 _NAMED_FROM_SHARE = 0.2
+
+# Where the error of time steps is measured: at the peak and on the flank of the tuning curve.
+_PEAK_DEG, _FLANK_DEG = 90.0, 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +188,20 @@ class Fitter:
             values["preferred_apical_deg"] = preferred + 20.0 * rng.standard_normal()
             sets.append({name: values[name] for name in NAMES})
         return sets
+
+    def step_sizes(self, bound: float) -> StepSizes:
+        """The largest steps that keep the error of the expected count below a bound, at a working drive."""
+        with self.progress.task("measuring the error of time steps") as task:
+            return measure_steps(
+                self.cell,
+                self.layout(self.seed),
+                self.drive,
+                working_values(_PEAK_DEG),
+                orientation_deg=(_PEAK_DEG, _PEAK_DEG - _FLANK_DEG),
+                seed=self.seed + 3000,
+                bound=bound,
+                on_advance=task.advance,
+            )
 
     def run(self) -> Fit:
         """All stages."""

@@ -27,6 +27,21 @@ Hundreds of trials outweigh it wherever they say anything. Where they say nothin
 a bound, for example inhibition to zero.
 """
 
+_VIGOROUS = 0.7
+
+
+def working_values(preferred_deg: float) -> dict[str, float]:
+    """A parameter set at which the default cell fires at about 80 Hz to its preferred orientation.
+
+    The middle of the working range, but for rate and strength of the excitation, which lie above it.
+    """
+    values = {"preferred_basal_deg": preferred_deg, "preferred_apical_deg": preferred_deg}
+    for name, (low, high) in WORKING_RANGE.items():
+        share = _VIGOROUS if name in ("peak_rate_hz", "ampa_nS") else 0.5
+        values[name] = float(low * (high / low) ** share)
+    return values
+
+
 _RANGE = [WORKING_RANGE.get(p.name) for p in PARAMETERS]
 _LOW, _HIGH = (
     np.array([0.0 if r is None else p.coordinate(r[side]) for p, r in zip(PARAMETERS, _RANGE, strict=True)])

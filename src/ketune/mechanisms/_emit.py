@@ -36,6 +36,7 @@ FUNCTIONS = (
     "init",
     "currents_by_name",
     "conductance",
+    "ion_conductances",
     "remember",
     "advance",
     "event_jump",

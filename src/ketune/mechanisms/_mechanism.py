@@ -47,6 +47,9 @@ class Mechanism:
         late_currents: those of them that a solved block sets too, so that NEURON shows another value than it used.
         ion_writes: concentrations and reversal potentials written; `init` and `advance` return them beside the states.
         remembered: states and `ion_writes` that BREAKPOINT itself changes, which `remember` returns.
+        methods: how BREAKPOINT's blocks are integrated (NEURON takes derivimplicit where cnexp cannot do it).
+        finishes: whether the rest of BREAKPOINT, after the solved blocks, changes something that `advance` returns.
+        integrated: what the file declares as STATE, concentrations included.
         inputs: what of the cell the functions read, beside the voltage.
         merging: whether synapses of this kind may share one set of states on a compartment: "linear" (yes), "plastic"
             (yes, once each event's weight is known: :func:`event_weight`), "separate" (no), "none" (takes no events).
@@ -61,6 +64,7 @@ class Mechanism:
         init: (v, p) -> states (and `ion_writes`) after INITIAL.
         currents_by_name: (v, s, p) -> each current, mA/cm2 or nA.
         conductance: (v, s, p) -> what CONDUCTANCE states, S/cm2 or uS; None where the file leaves it to NEURON.
+        ion_conductances: (v, s, p) -> by current, what CONDUCTANCE states for an ion's.
         remember: (v, s, p) -> what BREAKPOINT changes; None where that is nothing.
         advance: (v, s, p) -> states (and `ion_writes`) after dt at constant v, by the step of NEURON's method.
         event_jump: p -> what an event of (effective) weight 1 adds to each state; empty where `merging` is "separate".
@@ -85,6 +89,9 @@ class Mechanism:
     late_currents: tuple[str, ...]
     ion_writes: tuple[str, ...]
     remembered: tuple[str, ...]
+    methods: tuple[str, ...]
+    finishes: bool
+    integrated: frozenset[str]
     inputs: tuple[str, ...]
     merging: Merging
     arguments: tuple[str, ...]
@@ -100,6 +107,7 @@ class Mechanism:
     init: Callable[[Any, Values], Values] = field(repr=False)
     currents_by_name: Callable[[Any, Values, Values], Values] = field(repr=False)
     conductance: Callable[[Any, Values, Values], Any] | None = field(repr=False)
+    ion_conductances: Callable[[Any, Values, Values], Values] | None = field(repr=False)
     remember: Callable[[Any, Values, Values], Values] | None = field(repr=False)
     advance: Callable[[Any, Values, Values], Values] = field(repr=False)
     event_jump: Callable[[Values], Values] = field(repr=False)
@@ -110,8 +118,12 @@ class Mechanism:
 
     def current(self, v: Any, s: Values, p: Values) -> Any:
         """The total current, outward positive, mA/cm2 or nA; 0 where the mechanism has none."""
+        return self.total(self.currents_by_name(v, s, p))
+
+    def total(self, currents: Values) -> Any:
+        """The sum of the currents, or of their slopes, outward positive."""
         total: Any = 0.0
-        for index, (name, i) in enumerate(self.currents_by_name(v, s, p).items()):
+        for index, (name, i) in enumerate(currents.items()):
             signed = -i if name in self.electrode else i
             total = signed if index == 0 else total + signed
         return total
@@ -251,6 +263,9 @@ def _load(
         late_currents=translation.late_currents,
         ion_writes=translation.ion_writes,
         remembered=translation.remembered,
+        methods=translation.methods,
+        finishes=translation.finishes,
+        integrated=translation.integrated,
         inputs=translation.inputs,
         merging=translation.merging,
         arguments=translation.arguments,
@@ -262,6 +277,7 @@ def _load(
         init=namespace["init"],
         currents_by_name=namespace["currents_by_name"],
         conductance=namespace.get("conductance") if source.conductances else None,
+        ion_conductances=namespace.get("ion_conductances") if source.conductances else None,
         remember=namespace.get("remember") if translation.remembered else None,
         advance=namespace["advance"],
         event_jump=namespace["event_jump"],
@@ -304,6 +320,9 @@ def _untranslated(source: Source, problems: list[Problem], shared: dict[str, Any
         late_currents=(),
         ion_writes=(),
         remembered=(),
+        methods=(),
+        finishes=False,
+        integrated=frozenset(source.states),
         inputs=(),
         merging="none" if source.net_receive is None else "separate",
         arguments=source.net_receive.arguments if source.net_receive else (),
@@ -315,6 +334,7 @@ def _untranslated(source: Source, problems: list[Problem], shared: dict[str, Any
         init=refuse,
         currents_by_name=refuse,
         conductance=None,
+        ion_conductances=None,
         remember=None,
         advance=refuse,
         event_jump=refuse,

@@ -178,7 +178,7 @@ class _Reader(StatementReader):
             ions=tuple(self.ions),
             nonspecific=tuple(self.nonspecific),
             electrode=tuple(self.electrode),
-            conductances=tuple(self.conductances),
+            conductances=dict(self.conductances),
             ranges=frozenset(self.ranges),
             globals=frozenset(self.globals),
             private=frozenset(self.private),

@@ -53,7 +53,7 @@ class StatementReader:
         self.constructs: list[str] = []
         self.problems: list[s.Problem] = []
         self.defines: dict[str, int] = {}
-        self.conductances: list[str] = []
+        self.conductances: dict[str, str | None] = {}
         self.tabled = False
         self.called: set[str] = set()
         code = s.blank_comments(text)
@@ -107,7 +107,7 @@ class StatementReader:
                 self.tabled = True
             elif kind == "ConductanceHint":
                 self.note("CONDUCTANCE")
-                self.conductances.append(text(parts[0]))
+                self.conductances[text(parts[0])] = text(parts[1]) if len(parts) > 1 else None
             elif kind == "ReactionStatement":
                 statements.append(self._reaction(parts))
             elif kind == "Compartment":

@@ -320,7 +320,7 @@ class Source:
     ions: tuple[Ion, ...] = ()
     nonspecific: tuple[str, ...] = ()
     electrode: tuple[str, ...] = ()
-    conductances: tuple[str, ...] = ()
+    conductances: dict[str, str | None] = field(default_factory=dict)
     ranges: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()

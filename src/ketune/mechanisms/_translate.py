@@ -58,7 +58,9 @@ class Translation:
     late_currents: tuple[str, ...]
     ion_writes: tuple[str, ...]
     remembered: tuple[str, ...]
-    conductances: tuple[str, ...]
+    methods: tuple[str, ...]
+    finishes: bool
+    integrated: frozenset[str]
     inputs: tuple[str, ...]
     merging: Merging
     arguments: tuple[str, ...]
@@ -97,7 +99,7 @@ class _Translator:
             self._derived(),
             self._init(),
             self._values("currents_by_name(v, s, p)", self.breakpoint, self.currents),
-            *([self._conductance()] if source.conductances else []),
+            *(self._conductances() if source.conductances else []),
             *(
                 [self._values("remember(v, s, p)", self.breakpoint, self.remembered)]
                 if self.remembered
@@ -123,7 +125,9 @@ class _Translator:
             late_currents=tuple(x for x in self.currents if x in written(self.advance)),
             ion_writes=self.ion_writes,
             remembered=self.remembered,
-            conductances=source.conductances,
+            methods=tuple(sorted(self.methods)),
+            finishes=not self.currents and bool(written(self.after) & {*self.states, *self.ion_writes}),
+            integrated=frozenset(source.states),
             inputs=tuple(sorted(self.used)),
             merging=self.receive.merging,
             arguments=self.arguments,
@@ -147,10 +151,10 @@ class _Translator:
         flattener.solved = {}
         self.initial_sends = tuple(sends)
         self.initial = tuple(Assign(x, value) for x, value in start.items()) + _unsent(sends) + initial
-        after = flattener.block(rest)
-        self.breakpoint = after if self.currents else ()
+        self.after = flattener.block(rest)
+        self.breakpoint = self.after if self.currents else ()
         # without a current NEURON computes the rest of BREAKPOINT once a step, after what it solves
-        self.advance = self._advance(solves) + (() if self.currents else after)
+        self.advance = self._advance(solves) + (() if self.currents else self.after)
         self._read_receive()
 
     def _start(self, state: str) -> Expr:
@@ -224,20 +228,25 @@ class _Translator:
         """The solved blocks, each replaced by NEURON's step over dt."""
         source = self.source
         steps: list[Statement] = []
+        self.methods: set[str] = set()
         for solve in solves:
             name = solve.block
             if name in source.kinetics:
                 step, body = kinetic(source, name, self.flattener, _DT)
+                self.methods.add("sparse")
                 self.flattener.keep(body)
                 steps += [step, *body]
             elif name in source.procedures:
                 steps += self.flattener.block((CallStatement(Call(name, ())),))
             elif solve.method == "cnexp" and not _beyond_cnexp(source.derivatives[name]):
                 steps += self._by_cnexp(self.flattener.block(source.derivatives[name]))
+                self.methods.add("cnexp")
             elif solve.method == "euler":
                 steps += self._euler(name)
+                self.methods.add("euler")
             else:
                 step, body = derivimplicit(source, name, self.flattener, _DT)
+                self.methods.add("runge" if solve.method == "runge" else "derivimplicit")
                 if solve.method == "runge":
                     step = replace(step, explicit=True)
                     if "t" in outside(step, self.flattener):
@@ -394,11 +403,17 @@ class _Translator:
             lines += ["", "", *self._function("init_sends(v, p)", body, sent, given, held=set())]
         return lines
 
-    def _conductance(self) -> list[str]:
-        hints = tuple(self.source.conductances)
-        lines = self._function("conductance(v, s, p)", self.breakpoint, hints, self._given())
+    def _conductances(self) -> Iterable[list[str]]:
+        """What CONDUCTANCE states: the sum, and by current what it states for an ion's."""
+        hints = self.source.conductances
+        lines = self._function("conductance(v, s, p)", self.breakpoint, tuple(hints), self._given())
         lines[-1] = f"    return {' + '.join(map(self.emitter.name, hints))}"
-        return lines
+        yield lines
+        of_ions = tuple(name for name, ion in hints.items() if ion is not None)
+        lines = self._function("ion_conductances(v, s, p)", self.breakpoint, of_ions, self._given())
+        entries = (f'"i{hints[name]}": {self.emitter.name(name)}' for name in of_ions)
+        lines[-1] = f"    return {{{', '.join(entries)}}}"
+        yield lines
 
     def _values(self, signature: str, body: Body, results: tuple[str, ...]) -> list[str]:
         present = written(body)

@@ -180,7 +180,25 @@ def readout(fit: Fit) -> str:
         parts.append(f"time step {w.number(r.dt_ms, unit='ms')}")
     if r.spiking_dt_ms is not None:
         parts.append(f"{w.number(r.spiking_dt_ms, unit='ms')} when spiking")
+    parts += _chosen_steps(fit.provenance.get("time_steps"))
     return "; ".join(parts)
+
+
+def _chosen_steps(steps: dict[str, Any] | None) -> list[str]:
+    """What was measured where the time steps were chosen by their error."""
+    if steps is None:
+        return []
+    told = []
+    for cell in ("spiking", "silent"):
+        key = f"{steps[cell]['dt_ms']:g} ms"
+        error, se = (100 * steps[cell][name][key] for name in ("error", "standard_error"))
+        told.append(f"{cell} {error:+.2f} ± {se:.2f} %")
+    missed = (
+        "" if all(steps[c]["within"] for c in ("spiking", "silent")) else ", missed by even the smallest step"
+    )
+    return [
+        f"error of the expected count at these steps: {', '.join(told)} (bound {100 * steps['bound']:g} %{missed})"
+    ]
 
 
 def _unit_last(name: str) -> str:

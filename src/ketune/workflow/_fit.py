@@ -15,6 +15,7 @@ from ketune.cell_model import build_cell, read_model
 from ketune.engines import describe
 from ketune.errors import InputError
 from ketune.fitting import (
+    BOUND,
     KEPT_WITHIN,
     NAMES,
     PARAMETERS,
@@ -24,6 +25,8 @@ from ketune.fitting import (
     Fitter,
     SpikeCounts,
     SpontaneousRate,
+    StepChoice,
+    StepSizes,
     effort_named,
 )
 from ketune.morphology import read_morphology
@@ -38,6 +41,7 @@ FORMAT = "ketune-fit/1"
 # Fewer trials than this at an orientation are all fitted: half of them would carry too little.
 _SPLIT_FROM_TRIALS = 20
 _CHECK_SEED = 700_001
+_LARGEST_DT_MS = 0.2
 
 
 def fit_recording(
@@ -55,6 +59,8 @@ def fit_recording(
     starts: int | None = None,
     effort: str = "standard",
     engine: str = "auto",
+    dt: str | None = None,
+    dt_error: float | None = None,
     morphology: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -82,6 +88,10 @@ def fit_recording(
         ``"quick"``, ``"standard"`` or ``"thorough"``.
     engine
         What simulates spikes: see :func:`ketune.engines.create`.
+    dt, dt_error
+        Time step: ``"auto"`` measures which steps keep the error of the expected counts below ``dt_error`` (default
+        0.01), of the spiking and of the silent cell; a time ("0.025 ms") is the step of both. The effort's own steps if
+        not given.
 
     Returns
     -------
@@ -108,7 +118,10 @@ def fit_recording(
         condition=condition,
         spontaneous_hz=None if spontaneous is None else units.parse(spontaneous, "Hz", "--spontaneous"),
         seed=seed,
-        effort=effort_named(effort) if starts is None else _with_starts(effort_named(effort), starts),
+        effort=_with_step(
+            effort_named(effort) if starts is None else _with_starts(effort_named(effort), starts), dt
+        ),
+        dt_error=_dt_error(dt, dt_error),
         engine=engine,
         overwrite=overwrite,
         progress=progress or NullProgress(),
@@ -136,8 +149,12 @@ def fit_to_directory(
     engine: str,
     overwrite: bool,
     progress: Progress,
+    dt_error: float | None = None,
 ) -> dict[str, Any]:
-    """The work of :func:`fit_recording` on a recording already read."""
+    """The work of :func:`fit_recording` on a recording already read.
+
+    With ``dt_error`` the steps are those that :meth:`Fitter.step_sizes` finds for it.
+    """
     check_output_directory(output, "fit", overwrite=overwrite)
     has_blank = recording.has_blank_in(condition)
     if spontaneous_hz is not None and has_blank:
@@ -152,17 +169,25 @@ def fit_to_directory(
     fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
     stimuli: list[float | None] = [*orientations, *([None] if has_blank else [])]
     spontaneous = None if has_blank else _spontaneous(fitted, orientations, condition, spontaneous_hz)
-    fitter = Fitter(
-        cell,
-        [np.nan if o is None else o for o in stimuli],
-        [_observed(fitted, o, condition) for o in stimuli],
-        window_ms=recording.window_s * 1e3,
-        spontaneous=spontaneous,
-        effort=effort,
-        engine=engine,
-        seed=seed,
-        progress=progress,
-    )
+
+    def fitter_at(effort: Effort) -> Fitter:
+        return Fitter(
+            cell,
+            [np.nan if o is None else o for o in stimuli],
+            [_observed(fitted, o, condition) for o in stimuli],
+            window_ms=recording.window_s * 1e3,
+            spontaneous=spontaneous,
+            effort=effort,
+            engine=engine,
+            seed=seed,
+            progress=progress,
+        )
+
+    fitter = fitter_at(effort)
+    steps = None if dt_error is None else fitter.step_sizes(dt_error)
+    if steps is not None:
+        effort = replace(effort, spiking_dt_ms=steps.spiking.dt_ms, silent_dt_ms=steps.silent.dt_ms)
+        fitter = fitter_at(effort)
     fit = fitter.run()
     neuron = FittedNeuron(
         cell,
@@ -238,7 +263,8 @@ def fit_to_directory(
             "compartments": cell.table.n,
             "compartments_sha256": cell.table.sha256(),
         },
-        "provenance": provenance(seed=seed, engine=describe(fitter.spiking)),
+        "provenance": provenance(seed=seed, engine=describe(fitter.spiking))
+        | ({} if steps is None else {"time_steps": _steps_fields(steps)}),
     }
     with result_directory(output, "fit", overwrite=overwrite) as folder:
         write_json(folder / "fit.json", document, FORMAT)
@@ -298,6 +324,55 @@ def _spontaneous_fields(
 
 def _with_starts(effort: Effort, starts: int) -> Effort:
     return replace(effort, starts=starts)
+
+
+def _with_step(effort: Effort, dt: str | None) -> Effort:
+    """The effort at a stated step."""
+    if dt is None or dt == "auto":
+        return effort
+    dt_ms = units.parse(dt, "ms", "--dt")
+    if not 0.0 < dt_ms <= _LARGEST_DT_MS or abs(1.0 / dt_ms - round(1.0 / dt_ms)) > 1e-9:
+        raise InputError(
+            f"--dt: a step of '{dt}' does not divide 1 ms or is longer than {_LARGEST_DT_MS:g} ms; take one such as "
+            "'0.05 ms', or auto"
+        )
+    return replace(effort, spiking_dt_ms=dt_ms, silent_dt_ms=dt_ms)
+
+
+def _dt_error(dt: str | None, dt_error: float | None) -> float | None:
+    """The bound that steps are chosen by; None where they are not."""
+    if dt != "auto":
+        if dt_error is not None:
+            raise InputError(
+                "--dt-error: is the bound that --dt auto chooses by; add --dt auto, or leave it out"
+            )
+        return None
+    if dt_error is not None and not 0.0 < dt_error < 1.0:
+        raise InputError(
+            f"--dt-error: {dt_error:g} is no share of the expected count between 0 and 1; 0.01 is 1 %"
+        )
+    return BOUND if dt_error is None else dt_error
+
+
+def _steps_fields(steps: StepSizes) -> dict[str, Any]:
+    """How the time steps were chosen, with the measured errors by step."""
+
+    def choice(made: StepChoice) -> dict[str, Any]:
+        return {
+            "dt_ms": made.dt_ms,
+            "within": made.within,
+            "error": {f"{e.dt_ms:g} ms": e.error for e in made.errors},
+            "standard_error": {f"{e.dt_ms:g} ms": e.standard_error for e in made.errors},
+        }
+
+    return {
+        "bound": steps.bound,
+        "spiking": choice(steps.spiking),
+        "silent": choice(steps.silent),
+        "reference": {"dt_ms": steps.reference_ms, "scheme": steps.reference_scheme},
+        "n_lanes": steps.n_lanes,
+        "mean_count": steps.mean_count,
+    }
 
 
 def _verdict(fit: Fit, scores: Scores) -> tuple[str, str]:
