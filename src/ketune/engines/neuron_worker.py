@@ -102,21 +102,48 @@ Traces = tuple[np.ndarray, np.ndarray]
 """Voltages (n_steps + 1, len(record)), and the other variables (n_steps + 1, len(variables))."""
 
 
-def simulate(problem: Problem) -> Traces:
-    """What is recorded, from time 0 on, by NEURON's fixed-step backward Euler."""
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A problem's cell in NEURON; sections and play-back vanish when nobody holds them.
+
+    `connections` and `times_ms` say what to deliver when, after the initialisation.
+    """
+
+    segments: list[Any]
+    points: dict[tuple[int, int], Any]
+    connections: list[Any]
+    times_ms: list[float]
+    kept: list[Any]
+
+
+def start_neuron(libraries: tuple[str, ...]) -> Any:
+    """NEURON's interpreter with compiled mechanisms."""
     # Without a display NEURON would print that it has none.
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
     from neuron import h
 
-    for library in problem.libraries:
+    for library in libraries:
         if not h.nrn_load_dll(library):
             raise RuntimeError(f"NEURON cannot load {library}")
+    return h
+
+
+def build(h: Any, problem: Problem) -> Model:
+    """Cable, mechanisms, connections and electrode of a problem."""
     segments, keep = _build_cable(h, problem)
     points = _place(h, problem, segments)
     _set_ions(h, problem, segments)
     keep += _set_shared(h, problem)
-    connections, times = _connect(h, problem, points)
+    connections, times_ms = _connect(h, problem, points)
     keep.append(_inject(h, problem, segments[0]))
+    return Model(segments, points, connections, times_ms, keep)
+
+
+def simulate(problem: Problem) -> Traces:
+    """What is recorded, from time 0 on, by NEURON's fixed-step backward Euler."""
+    h = start_neuron(problem.libraries)
+    model = build(h, problem)
+    segments, points = model.segments, model.points
     voltages = [h.Vector().record(segments[c]._ref_v) for c in problem.record]
     others = [h.Vector().record(_reference(problem, segments, points, x)) for x in problem.variables]
 
@@ -128,8 +155,8 @@ def simulate(problem: Problem) -> Traces:
     solver.set_maxstep(10)
     h.finitialize(problem.v_init_mV)
     # Initialisation empties the event queue, so the events come after it.
-    for connection, time in zip(connections, times, strict=True):
-        connection.event(time)
+    for connection, time_ms in zip(model.connections, model.times_ms, strict=True):
+        connection.event(time_ms)
     solver.psolve(problem.n_steps * problem.dt_ms)
 
     return _columns(voltages, problem), _columns(others, problem)
