@@ -2,8 +2,8 @@
 
 Started with its gates at rest Jaxley computes what NEURON does, half a step further along: gates, then voltage, instead of
 voltage, then gates. One thing differs. Jaxley joins branches at their ends, so the dendrites leave the soma at its end
-and not at its middle; half a soma lies between. Here that resistance is made small (`SOMA_LOAD`), as small as
-the precision of the tree solve allows.
+and not at its middle; half a soma lies between. Here that resistance is made small (`SOMA_LOAD`), as small as the precision
+of the tree solve allows: the voltage differs from NEURON's by 0.0003 mV in float64, and by 0.4 mV within a spike in float32.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 
 from ketune.bench.workloads import Work
 
-# Of the resistance of half a soma. In float32 a stiffer joint would cost the voltage digits that matter more.
-SOMA_LOAD = {"float64": 1e-6, "float32": 1e-2}
+# Of the resistance of half a soma. Ten times stiffer, the spikes of a float32 run move by more than 0.1 ms.
+SOMA_LOAD = {"float64": 1e-4, "float32": 0.1}
 
 
 def build_cell(work: Work, precision: str) -> Any:
