@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class Verdict:
         return {"max_dv_mV": self.max_dv_mV, "accurate": self.accurate, "compared": self.compared}
 
 
-def tracer(workload: Workload) -> Traced:
+def tracer(workload: Workload, cache: Path | None) -> Traced:
     """Traces of a workload, each computed once, in a process of its own."""
     known: dict[tuple[str, tuple[tuple[str, str], ...]], Trace] = {}
 
@@ -61,7 +62,8 @@ def tracer(workload: Workload) -> Traced:
         every = {**dict(contender.options), **options}
         key = contender.runner, tuple(sorted(every.items()))
         if key not in known:
-            with Team(contender, 1 if contender.one_process_per_core else len(cores()), options=every) as team:
+            threads = 1 if contender.one_process_per_core else len(cores())
+            with Team(contender, threads, options=every, cache=cache) as team:
                 known[key] = team.trace(workload)
         return known[key]
 

@@ -82,5 +82,7 @@ def selected(against: Sequence[str]) -> tuple[Contender, ...]:
     """
     for name in against:
         if name not in PEERS:
-            raise InputError(f"--against: '{name}' is no peer of this benchmark; choose from {','.join(PEERS)}")
+            raise InputError(
+                f"--against: '{name}' is no peer of this benchmark; choose from {','.join(PEERS)}"
+            )
     return tuple(c for c in CONTENDERS if not c.is_peer or c.name == "neuron" or c.name in against)

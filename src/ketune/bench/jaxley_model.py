@@ -1,16 +1,15 @@
 """The cell of W1 in Jaxley, from the same compartment table.
 
-Started with its gates at rest Jaxley computes what NEURON does, half a step further along: gates, then voltage, instead of
-voltage, then gates. One thing differs. Jaxley joins branches at their ends, so the dendrites leave the soma at its end
-and not at its middle; half a soma lies between. Here that resistance is made small (`SOMA_LOAD`), as small as the precision
-of the tree solve allows: the voltage differs from NEURON's by 0.0003 mV in float64, and by 0.4 mV within a spike in float32.
+Started with its gates at rest Jaxley computes what NEURON does, half a step further along: gates, then voltage,
+instead of voltage, then gates. One thing differs. Jaxley joins branches at their ends, so the dendrites leave the soma
+at its end and not at its middle; half a soma lies between. Here that resistance is made small (`SOMA_LOAD`), as small
+as the precision of the tree solve allows: the voltage then differs from NEURON's by 0.0003 mV in float64, and by 0.4 mV
+within a spike in float32.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from ketune.bench.workloads import Work
 
@@ -24,8 +23,9 @@ def build_cell(work: Work, precision: str) -> Any:
 
     table = work.cell.table
     compartment = jx.Compartment()
-    branches = [jx.Branch(compartment, ncomp=int(n)) for n in table.section_count]
-    cell = jx.Cell(branches, parents=table.section_parent.tolist())
+    # Branches of one length are one object, which `jx.Cell` copies: it compiles for each object that is made.
+    kinds = {n: jx.Branch(compartment, ncomp=n) for n in set(table.section_count.tolist())}
+    cell = jx.Cell([kinds[n] for n in table.section_count.tolist()], parents=table.section_parent.tolist())
     for key, values in (
         ("radius", table.diam_um / 2),
         ("length", table.length_um),

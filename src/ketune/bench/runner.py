@@ -14,7 +14,7 @@ from ketune.bench.workloads import Workload
 
 @dataclass(frozen=True)
 class Prepared:
-    """Seconds of set-up (building the cell and the simulator's objects) and of compilation; lanes that it runs at once."""
+    """Seconds of set-up (building the simulator's objects) and of compilation; lanes that it runs at once."""
 
     setup_s: float
     compile_s: float

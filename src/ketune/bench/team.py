@@ -41,13 +41,20 @@ class Team:
     """
 
     def __init__(
-        self, contender: Contender, threads: int, *, options: dict[str, str] | None = None, cache: Path | None = None
+        self,
+        contender: Contender,
+        threads: int,
+        *,
+        options: dict[str, str] | None = None,
+        cache: Path | None = None,
     ) -> None:
         self.contender, self.threads = contender, threads
         n = threads if contender.one_process_per_core else 1
         limited = threads < len(cores()) and hasattr(os, "sched_setaffinity")
         own = cores()[:threads] if limited else None
-        self._hosts = [_Host(contender, {**dict(contender.options), **(options or {})}, own, cache) for _ in range(n)]
+        self._hosts = [
+            _Host(contender, {**dict(contender.options), **(options or {})}, own, cache) for _ in range(n)
+        ]
         # of each process, for what is ready
         self._lanes: dict[tuple[str, Workload], int] = {}
 

@@ -1,7 +1,7 @@
 """What is timed: a cell with its input, described by a few numbers, so that every process can build the same.
 
-W1 is a spiking soma with passive dendrites and current steps, which every simulator here can run. W2 is the default cell
-with all its channels and synapses, driven by the afferents of a grating.
+W1 is a spiking soma with passive dendrites and current steps, which every simulator here can run. W2 is the default
+cell with all its channels and synapses, driven by the afferents of a grating.
 """
 
 from __future__ import annotations
@@ -41,6 +41,24 @@ _SEED = 1
 
 
 @dataclass(frozen=True)
+class Tree:
+    """A morphology and how finely it is cut; `CompartmentTable.sha256` of `table` is the same for all contenders."""
+
+    morphology: Path = DEFAULT_MORPHOLOGY
+    d_lambda: float = compartments.DEFAULT_D_LAMBDA
+
+    def table(self) -> compartments.CompartmentTable:
+        """Its compartments, with the default cell's cable properties."""
+        model = default_model()
+        return compartments.build(
+            read_morphology(self.morphology),
+            d_lambda=self.d_lambda,
+            ra_ohm_cm=model.ra_ohm_cm,
+            cm_uF_cm2=model.cm_uF_cm2,
+        )
+
+
+@dataclass(frozen=True)
 class Workload:
     """What to simulate.
 
@@ -48,8 +66,6 @@ class Workload:
     ----------
     lanes
         Independent simulations: amplitudes of the current step (W1), trials (W2).
-    d_lambda, morphology
-        Discretisation of which tree.
     synapses
         W2: so many excitatory synapses, uniform over the dendrites, share one total event rate. None: the default
         placement and its grating.
@@ -59,8 +75,7 @@ class Workload:
     lanes: int
     window_ms: float
     dt_ms: float = 0.025
-    d_lambda: float = compartments.DEFAULT_D_LAMBDA
-    morphology: Path = DEFAULT_MORPHOLOGY
+    tree: Tree = Tree()
     synapses: int | None = None
 
     @property
@@ -91,20 +106,14 @@ def build(workload: Workload) -> Work:
     """The cell and its input."""
     if workload.name == "W1":
         return Work(spiking_soma(workload), _no_events(workload), current_steps(workload))
-    cell = build_cell(morphology=read_morphology(workload.morphology), d_lambda=workload.d_lambda)
+    cell = build_cell(morphology=read_morphology(workload.tree.morphology), d_lambda=workload.tree.d_lambda)
     events = _grating(cell, workload) if workload.synapses is None else _few_synapses(cell, workload)
     return Work(cell, events, None)
 
 
 def spiking_soma(workload: Workload) -> Cell:
     """Hodgkin-Huxley channels on the soma, leak everywhere else."""
-    model = default_model()
-    table = compartments.build(
-        read_morphology(workload.morphology),
-        d_lambda=workload.d_lambda,
-        ra_ohm_cm=model.ra_ohm_cm,
-        cm_uF_cm2=model.cm_uF_cm2,
-    )
+    table = workload.tree.table()
     soma = mechanisms.load(str(SOMA_MOD))
     leak = mechanisms.load("leak")
     squid = {name: p.value for name, p in soma.parameters.items()}
