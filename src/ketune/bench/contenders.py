@@ -48,9 +48,14 @@ class Contender:
             return None
         if workload != "W1":
             return "Jaxley does not have this cell's channels and synapses"
-        if importlib.util.find_spec("jaxley") is None:
+        if not is_installed("jaxley"):
             return "Jaxley is not installed: pip install 'ketune[bench]'"
         return None
+
+
+def is_installed(package: str) -> bool:
+    """Whether Python finds a package; nothing is imported."""
+    return importlib.util.find_spec(package) is not None
 
 
 def _ours(engine: str, precision: Precision) -> Contender:
