@@ -34,11 +34,10 @@ def test_the_soma_has_the_equations_of_neurons_own_channel() -> None:
     steady, values = soma_rates()
     section = h.Section(name="squid")
     section.insert("hh")
-    h.setdata_hh(section(0.5))
     h.usetable_hh, h.celsius = 0, 6.3
     for k, v_mV in enumerate(VOLTAGES_mV):
-        h.rates_hh(v_mV)
-        expected = h.minf_hh, h.hinf_hh, h.ninf_hh
+        h.finitialize(v_mV)
+        expected = section(0.5).hh.m, section(0.5).hh.h, section(0.5).hh.n
         assert np.allclose([steady[name][k] for name in ("m", "h", "n")], expected, rtol=1e-12, atol=0)
     assert (values["gna"], values["gk"], values["gleak"], values["vleak"]) == (
         section.gnabar_hh,
