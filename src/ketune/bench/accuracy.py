@@ -11,9 +11,11 @@ NEURON is the reference. What is compared with what, and the bound, depends on w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -55,17 +57,20 @@ class Verdict:
 
 
 def tracer(workload: Workload, cache: Path | None) -> Traced:
-    """Traces of a workload, each computed once, in a process of its own."""
-    known: dict[tuple[str, tuple[tuple[str, str], ...]], Trace] = {}
+    """Traces of a workload, each computed once, in a process of its own; contenders may ask at the same time."""
+    known: dict[Hashable, Trace] = {}
+    locks: defaultdict[Hashable, Lock] = defaultdict(Lock)
 
     def traced(contender: Contender, options: Mapping[str, str]) -> Trace:
         every = {**dict(contender.options), **options}
         key = contender.runner, tuple(sorted(every.items()))
-        if key not in known:
+        with locks[key]:
+            if key in known:
+                return known[key]
             threads = 1 if contender.one_process_per_core else len(cores())
             with Team(contender, threads, options=every, cache=cache) as team:
                 known[key] = team.trace(workload)
-        return known[key]
+            return known[key]
 
     return traced
 

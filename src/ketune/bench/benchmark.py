@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -130,37 +131,39 @@ def _measure_workload(
     progress: Progress,
 ) -> dict[str, Any]:
     """An entry for each contender: gate first, then those that passed, in turns."""
-    entries = {c.name: dict(_EMPTY) for c in contenders}
+    neuron = next(c for c in contenders if c.name == "neuron")
+    traced = tracer(plan.gate(name), cache)
+    entries: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
-        teams: dict[str, Team] = {}
-        with progress.task(f"{name}: comparing and preparing", total=2 * len(contenders)) as task:
-            traced = tracer(plan.gate(name), cache)
-            neuron = next(c for c in contenders if c.name == "neuron")
-            for contender in contenders:
-                entry = entries[contender.name]
-                if why := contender.cannot_run(name):
-                    entry["not_available"] = why
-                    task.advance(2)
-                    continue
-                try:
-                    task.describe(f"{name}: comparing {contender.name}")
-                    entry |= judge(contender, neuron, traced).as_dict()
-                    task.advance()
-                    if entry["accurate"]:
-                        task.describe(f"{name}: preparing {contender.name}")
-                        team = stack.enter_context(Team(contender, n_cores, cache=cache))
-                        entry |= _prepared(team, plan.timed(name, contender, n_cores))
-                        teams[contender.name] = team
-                    task.advance()
-                except ContenderError as error:
-                    if not contender.is_peer:
-                        raise RuntimeError(f"{contender.name}: {error}\n{error.details}") from None
-                    entries[contender.name] = {**_EMPTY, "not_available": str(error)}
-        _time(name, teams, entries, plan, n_cores, progress)
+        teams = {c.name: stack.enter_context(Team(c, n_cores, cache=cache)) for c in contenders}
+
+        def entry_of(contender: Contender) -> dict[str, Any]:
+            if why := contender.cannot_run(name):
+                return {**_EMPTY, "not_available": why}
+            try:
+                verdict = judge(contender, neuron, traced).as_dict()
+                if not verdict["accurate"]:
+                    return {**_EMPTY, **verdict}
+                return {**_EMPTY, **verdict, **_prepared(teams[contender.name], name, plan, n_cores)}
+            except ContenderError as error:
+                if not contender.is_peer:
+                    raise RuntimeError(f"{contender.name}: {error}\n{error.details}") from None
+                return {**_EMPTY, "not_available": str(error)}
+
+        with (
+            progress.task(f"{name}: comparing and preparing", total=len(contenders)) as task,
+            ThreadPoolExecutor(plan.at_once) as pool,
+        ):
+            for contender, entry in zip(contenders, pool.map(entry_of, contenders), strict=True):
+                entries[contender.name] = entry
+                task.advance()
+        ready = {who: team for who, team in teams.items() if entries[who]["accurate"]}
+        _time(name, ready, entries, plan, n_cores, progress)
     return entries
 
 
-def _prepared(team: Team, workload: Workload) -> dict[str, Any]:
+def _prepared(team: Team, name: Name, plan: Plan, n_cores: int) -> dict[str, Any]:
+    workload = plan.timed(name, team.contender, n_cores)
     prepared = team.prepare(workload)
     entry = {
         "threads": team.threads,
@@ -168,7 +171,7 @@ def _prepared(team: Team, workload: Workload) -> dict[str, Any]:
         "setup_s": prepared.setup_s,
         "compile_s": prepared.compile_s,
     }
-    if team.contender.differentiates:
+    if plan.wants_gradient(team.contender):
         gradient = team.prepare_gradient(workload)
         entry |= {"gradient_compile_s": gradient.compile_s, "gradient_lanes": gradient.lanes}
     return entry
@@ -182,7 +185,7 @@ def _time(
     for who, team in teams.items():
         workload = plan.timed(name, team.contender, n_cores)
         runs["sim_s_per_wall_s", who] = _run(team.forward, workload, plan)
-        if team.contender.differentiates:
+        if plan.wants_gradient(team.contender):
             runs["gradient_sim_s_per_wall_s", who] = _run(team.gradient, workload, plan)
     with progress.task(f"{name}: timing", total=len(runs) * plan.rounds) as task:
         for (what, who), speed in interleaved(runs, plan.rounds, task).items():

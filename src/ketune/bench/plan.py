@@ -16,7 +16,9 @@ class Plan:
     Attributes
     ----------
     lanes
-        Of ketune's engines, and the most that Jaxley gets (it takes the batch that suits it best).
+        Of ketune's engines.
+    jaxley_lanes
+        The most that Jaxley gets; it takes the batch that suits it best.
     lanes_per_core
         Of NEURON and CoreNEURON.
     window_ms, gate_ms, gate_lanes
@@ -25,6 +27,10 @@ class Plan:
         Every contender runs once a round, for so many seconds; the median over rounds counts.
     cold
         Compile into an empty cache, so that compilation is that of a first run.
+    at_once
+        Contenders that are compared and made ready at a time; above 1 their set-up and compile times are longer.
+    without_gradient
+        Contenders whose gradient is left out.
     scaled
         Contenders whose scaling is measured, in windows of ``scaling_window_ms``.
     scaling_lanes, scaling_trees, scaling_synapses
@@ -34,6 +40,7 @@ class Plan:
 
     quick: bool
     lanes: int
+    jaxley_lanes: int
     lanes_per_core: int
     window_ms: float
     gate_lanes: int
@@ -41,6 +48,8 @@ class Plan:
     rounds: int
     at_least_s: float
     cold: bool
+    at_once: int
+    without_gradient: tuple[str, ...]
     scaled: tuple[str, ...]
     scaling_window_ms: float
     scaling_lanes: tuple[int, ...]
@@ -49,8 +58,14 @@ class Plan:
 
     def timed(self, workload: Name, contender: Contender, cores: int) -> Workload:
         """What a contender is timed on."""
-        lanes = cores * self.lanes_per_core if contender.one_process_per_core else self.lanes
+        lanes = self.jaxley_lanes if contender.name == "jaxley" else self.lanes
+        if contender.one_process_per_core:
+            lanes = cores * self.lanes_per_core
         return Workload(workload, lanes, self.window_ms)
+
+    def wants_gradient(self, contender: Contender) -> bool:
+        """Whether its gradient is timed."""
+        return contender.differentiates and contender.name not in self.without_gradient
 
     def gate(self, workload: Name) -> Workload:
         """What is compared before."""
@@ -60,6 +75,7 @@ class Plan:
 STANDARD = Plan(
     quick=False,
     lanes=256,
+    jaxley_lanes=256,
     lanes_per_core=4,
     window_ms=200.0,
     gate_lanes=16,
@@ -67,6 +83,8 @@ STANDARD = Plan(
     rounds=5,
     at_least_s=1.0,
     cold=True,
+    at_once=1,
+    without_gradient=(),
     scaled=("neuron", "xla_f32", "native_f32", "native_f64"),
     scaling_window_ms=50.0,
     scaling_lanes=(16, 64, 256, 1024, 4096),
@@ -84,6 +102,7 @@ STANDARD = Plan(
 QUICK = Plan(
     quick=True,
     lanes=64,
+    jaxley_lanes=16,
     lanes_per_core=1,
     window_ms=40.0,
     gate_lanes=4,
@@ -91,6 +110,8 @@ QUICK = Plan(
     rounds=3,
     at_least_s=0.2,
     cold=False,
+    at_once=2,
+    without_gradient=("xla_f64",),
     scaled=("native_f32",),
     scaling_window_ms=25.0,
     scaling_lanes=(16, 256),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,54 +115,57 @@ class Team:
 
 
 class _Host:
-    """A process that runs `ketune.bench.host.serve`."""
+    """A process that runs `ketune.bench.host.serve`, started when it is first asked something."""
 
     def __init__(
-        self, contender: Contender, options: dict[str, str], own: Sequence[int] | None, cache: Path | None
+        self, contender: Contender, options: dict[str, str], own: tuple[int, ...] | None, cache: Path | None
     ) -> None:
-        root = Path(__file__).parents[2]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        }
-        if cache is not None:
-            environment["KETUNE_CACHE_DIR"] = str(cache)
-        chosen = None if own is None else tuple(own)
         self._name = contender.name
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                f"from ketune.bench.host import serve; serve({contender.runner!r}, {options!r}, {chosen!r})",
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            # Ctrl-C is for the parent, which stops its contenders.
-            start_new_session=True,
-        )
+        self._call = f"serve({contender.runner!r}, {options!r}, {own!r})"
+        self._cache = cache
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            root = Path(__file__).parents[2]
+            paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+            if self._cache is not None:
+                environment["KETUNE_CACHE_DIR"] = str(self._cache)
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from ketune.bench.host import serve; {self._call}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                # Ctrl-C is for the parent, which stops its contenders.
+                start_new_session=True,
+            )
+        return self._process
 
     def ask(self, method: str, *arguments: Any) -> None:
-        assert self._process.stdin is not None
+        stdin = self._started().stdin
+        assert stdin is not None
         try:
-            write_message(self._process.stdin, (method, arguments))
+            write_message(stdin, (method, arguments))
         except OSError:
-            self._gone()
+            raise self._gone() from None
 
     def answer(self) -> Any:
-        assert self._process.stdout is not None
+        stdout = self._started().stdout
+        assert stdout is not None
         try:
-            result, message = read_message(self._process.stdout)
+            result, message = read_message(stdout)
         except (EOFError, OSError):
-            self._gone()
+            raise self._gone() from None
         if message is not None:
             last = message.strip().splitlines()[-1]
             raise ContenderError(last.split(": ", 1)[-1], message)
         return result
 
-    def _gone(self) -> None:
-        raise ContenderError(f"the process of {self._name} ended with code {self._process.wait()}")
+    def _gone(self) -> ContenderError:
+        return ContenderError(f"the process of {self._name} ended with code {self._started().wait()}")
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
