@@ -14,7 +14,7 @@ import pytest
 from ketune.bench import accuracy, benchmark, contenders, describe, scaling
 from ketune.bench.accuracy import Verdict, count_difference, judge, share_of_spikes_near
 from ketune.bench.contenders import CONTENDERS, Contender, selected
-from ketune.bench.plan import QUICK
+from ketune.bench.plan import QUICK, STANDARD
 from ketune.bench.runner import Prepared, Trace, spike_times
 from ketune.bench.table import struck_out
 from ketune.bench.team import ContenderError
@@ -58,6 +58,7 @@ class FakeTeam:
         pass
 
     def prepare(self, workload: Workload) -> Prepared:
+        self.long = workload.window_ms == 1000.0
         if self.contender.name in self.broken:
             raise ContenderError("there is no compiler", "Traceback ...")
         return Prepared(0.5, 2.0, workload.lanes)
@@ -109,6 +110,19 @@ def test_the_results_have_the_documented_shape(teams: type[FakeTeam]) -> None:
     curve = result["scaling"]["synapses"]["native_f32"]
     assert curve == {"at": [1.0, 5000.0], "sim_s_per_wall_s": [FASTER["native_f32"]] * 2}
     assert result["ok"]
+
+
+def test_a_thorough_plan_adds_cached_compilation_and_the_memory_of_a_gradient(
+    teams: type[FakeTeam], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = iter([100.0, 1000.0])
+    monkeypatch.setattr(teams, "peak_memory_MiB", lambda team: next(memory, 100.0) if team.long else 100.0)
+    plan = replace(STANDARD, rounds=1, scaled=())
+    chosen = [c for c in CONTENDERS if c.name in ("neuron", "native_f32")]
+    result = benchmark.measure(chosen, plan, NullProgress())
+    assert result["workloads"]["W1"]["native_f32"]["compile_cached_s"] == 2.0
+    assert result["gradient_memory"]["native_f32"] == {"lanes": 256, "window_ms": 1000.0, "MiB": 900.0}
+    assert any("1000 ms of 256 lanes adds 900 MiB" in line for line in describe(result))
 
 
 def test_every_contender_runs_once_in_each_round(teams: type[FakeTeam]) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from ketune import mechanisms
 from ketune.bench import ketune_runner, scaling
+from ketune.bench.accuracy import JAXLEY_mV
 from ketune.bench.contenders import CONTENDERS
 from ketune.bench.plan import QUICK, STANDARD
-from ketune.bench.team import Team
+from ketune.bench.team import ContenderError, Team
 from ketune.bench.workloads import SOMA_MOD, Tree, Workload, build
 from ketune.morphology import SMALL_MORPHOLOGY
 
@@ -77,6 +78,39 @@ def test_neurons_process_and_the_twin_run_the_same(name: str) -> None:
     assert np.array_equal(ours.spike_ms[0], theirs.spike_ms[0])
     if name == "W1":
         assert len(theirs.spike_ms[0]) > 0
+
+
+@pytest.mark.neuron
+@pytest.mark.slow
+def test_coreneuron_computes_what_neuron_does() -> None:
+    workload = Workload("W1", 2, 60.0, tree=SMALL)
+    with Team(BY_NAME["neuron"], 1) as neuron, Team(BY_NAME["coreneuron"], 1) as core:
+        expected, found = neuron.trace(workload), core.trace(workload)
+        core.prepare(workload)
+        assert core.forward(workload, 0.0) > 0
+    assert len(expected.spike_ms[0]) > 0
+    assert np.abs(found.v_mV - expected.v_mV).max() <= 1e-6
+
+
+@pytest.mark.neuron
+@pytest.mark.slow
+def test_jaxley_in_float64_is_neuron_within_its_bound() -> None:
+    pytest.importorskip("jaxley")
+    workload = Workload("W1", 1, 40.0, tree=SMALL)
+    with (
+        Team(BY_NAME["neuron"], 1) as neuron,
+        Team(BY_NAME["jaxley"], 1, options={"precision": "float64"}) as jaxley,
+    ):
+        expected, found = neuron.trace(workload), jaxley.trace(workload)
+    assert len(expected.spike_ms[0]) > 0
+    assert np.abs(found.v_mV - expected.v_mV).max() <= JAXLEY_mV
+
+
+def test_a_process_says_in_one_line_why_it_cannot() -> None:
+    with Team(BY_NAME["xla_f32"], 1, options={"precision": "float17"}) as team:
+        with pytest.raises(ContenderError, match="^data type 'float17' not understood$") as caught:
+            team.trace(Workload("W1", 1, 1.0))
+        assert "Traceback" in caught.value.details
 
 
 def test_synapses_share_one_event_rate() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -56,7 +55,7 @@ class Verdict:
         return {"max_dv_mV": self.max_dv_mV, "accurate": self.accurate, "compared": self.compared}
 
 
-def tracer(workload: Workload, cache: Path | None) -> Traced:
+def tracer(workload: Workload) -> Traced:
     """Traces of a workload, each computed once, in a process of its own; contenders may ask at the same time."""
     known: dict[Hashable, Trace] = {}
     locks: defaultdict[Hashable, Lock] = defaultdict(Lock)
@@ -68,7 +67,7 @@ def tracer(workload: Workload, cache: Path | None) -> Traced:
             if key in known:
                 return known[key]
             threads = 1 if contender.one_process_per_core else len(cores())
-            with Team(contender, threads, options=every, cache=cache) as team:
+            with Team(contender, threads, options=every) as team:
                 known[key] = team.trace(workload)
             return known[key]
 

@@ -75,6 +75,7 @@ def measure(contenders: Sequence[Contender], plan: Plan, progress: Progress) -> 
         cache = Path(folder) if plan.cold else None
         for name in NAMES:
             workloads[name] = _measure_workload(name, contenders, plan, n_cores, cache, progress)
+        memory = _gradient_memory(workloads["W2"], contenders, plan, n_cores, cache)
         curves = scaling.measure(
             [c for c in contenders if c.name in plan.scaled and workloads["W2"][c.name]["accurate"]],
             plan,
@@ -89,6 +90,7 @@ def measure(contenders: Sequence[Contender], plan: Plan, progress: Progress) -> 
         "simulated": {name: _simulated(name, plan) for name in NAMES},
         "workloads": workloads,
         "gradient_in_forwards": {name: _in_forwards(entries) for name, entries in workloads.items()},
+        "gradient_memory": memory,
         "scaling": curves,
         "ok": all(
             entries[c.name]["accurate"] for entries in workloads.values() for c in contenders if not c.is_peer
@@ -113,6 +115,23 @@ def _simulated(name: Name, plan: Plan) -> dict[str, Any]:
     }
 
 
+def _gradient_memory(
+    entries: dict[str, Any], contenders: Sequence[Contender], plan: Plan, n_cores: int, cache: Path | None
+) -> dict[str, Any]:
+    """What differentiating a long window of many lanes adds to the memory of running it, of the native engine."""
+    workload, found = plan.gradient_memory, {}
+    for contender in contenders:
+        if workload is None or contender.name != "native_f32" or not entries[contender.name]["accurate"]:
+            continue
+        with Team(contender, n_cores, cache=cache) as team:
+            team.prepare(workload)
+            before_MiB = team.peak_memory_MiB()
+            team.prepare_gradient(workload)
+            added_MiB = team.peak_memory_MiB() - before_MiB
+        found[contender.name] = {"lanes": workload.lanes, "window_ms": workload.window_ms, "MiB": added_MiB}
+    return found
+
+
 def _in_forwards(entries: dict[str, Any]) -> dict[str, float]:
     """The cost of a gradient in forward runs, of those that have one."""
     return {
@@ -132,7 +151,7 @@ def _measure_workload(
 ) -> dict[str, Any]:
     """An entry for each contender: gate first, then those that passed, in turns."""
     neuron = next(c for c in contenders if c.name == "neuron")
-    traced = tracer(plan.gate(name), cache)
+    traced = tracer(plan.gate(name))
     entries: dict[str, dict[str, Any]] = {}
     with ExitStack() as stack:
         teams = {c.name: stack.enter_context(Team(c, n_cores, cache=cache)) for c in contenders}
@@ -144,7 +163,8 @@ def _measure_workload(
                 verdict = judge(contender, neuron, traced).as_dict()
                 if not verdict["accurate"]:
                     return {**_EMPTY, **verdict}
-                return {**_EMPTY, **verdict, **_prepared(teams[contender.name], name, plan, n_cores)}
+                prepared = _prepared(teams[contender.name], name, plan, n_cores, cache)
+                return {**_EMPTY, **verdict, **prepared}
             except ContenderError as error:
                 if not contender.is_peer:
                     raise RuntimeError(f"{contender.name}: {error}\n{error.details}") from None
@@ -162,7 +182,7 @@ def _measure_workload(
     return entries
 
 
-def _prepared(team: Team, name: Name, plan: Plan, n_cores: int) -> dict[str, Any]:
+def _prepared(team: Team, name: Name, plan: Plan, n_cores: int, cache: Path | None) -> dict[str, Any]:
     workload = plan.timed(name, team.contender, n_cores)
     prepared = team.prepare(workload)
     entry = {
@@ -171,6 +191,9 @@ def _prepared(team: Team, name: Name, plan: Plan, n_cores: int) -> dict[str, Any
         "setup_s": prepared.setup_s,
         "compile_s": prepared.compile_s,
     }
+    if cache is not None:
+        with Team(team.contender, n_cores, cache=cache) as again:
+            entry["compile_cached_s"] = again.prepare(workload).compile_s
     if plan.wants_gradient(team.contender):
         gradient = team.prepare_gradient(workload)
         entry |= {"gradient_compile_s": gradient.compile_s, "gradient_lanes": gradient.lanes}

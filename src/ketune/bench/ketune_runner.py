@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ketune.bench.runner import Prepared, Trace, seconds_of
+from ketune.bench.team import cores
 from ketune.bench.workloads import Work, Workload, build
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine
@@ -37,7 +38,11 @@ class Runner:
 
     def forward(self, workload: Workload) -> float:
         work, engine = self._ready[workload]
-        return seconds_of(lambda: engine.run(work.events, injected_nA=work.injected_nA, keep_voltage=False))
+        return seconds_of(
+            lambda: engine.run(
+                work.events, injected_nA=work.injected_nA, keep_voltage=False, threads=len(cores())
+            )
+        )
 
     def prepare_gradient(self, workload: Workload) -> Prepared:
         first, later = self.gradient(workload), self.gradient(workload)
@@ -48,7 +53,7 @@ class Runner:
         wrt = [(p.label, name) for p in work.cell.placements for name in p.parameters]
 
         def differentiate() -> None:
-            tape = engine.tape(work.events, wrt=wrt, injected_nA=work.injected_nA)
+            tape = engine.tape(work.events, wrt=wrt, injected_nA=work.injected_nA, threads=len(cores()))
             tape.gradient(np.full(tape.v_mV.shape, 1.0 / tape.v_mV.size, tape.v_mV.dtype))
 
         return seconds_of(differentiate)

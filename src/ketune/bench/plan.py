@@ -26,11 +26,13 @@ class Plan:
     rounds, at_least_s
         Every contender runs once a round, for so many seconds; the median over rounds counts.
     cold
-        Compile into an empty cache, so that compilation is that of a first run.
+        Compile into an empty cache, so that compilation is that of a first run, and once more from that cache.
     at_once
         Contenders that are compared and made ready at a time; above 1 their set-up and compile times are longer.
     without_gradient
         Contenders whose gradient is left out.
+    gradient_memory
+        What is differentiated once to see the memory that it takes, or None.
     scaled
         Contenders whose scaling is measured, in windows of ``scaling_window_ms``.
     scaling_lanes, scaling_trees, scaling_synapses
@@ -50,6 +52,7 @@ class Plan:
     cold: bool
     at_once: int
     without_gradient: tuple[str, ...]
+    gradient_memory: Workload | None
     scaled: tuple[str, ...]
     scaling_window_ms: float
     scaling_lanes: tuple[int, ...]
@@ -85,6 +88,7 @@ STANDARD = Plan(
     cold=True,
     at_once=1,
     without_gradient=(),
+    gradient_memory=Workload("W2", 256, 1000.0),
     scaled=("neuron", "xla_f32", "native_f32", "native_f64"),
     scaling_window_ms=50.0,
     scaling_lanes=(16, 64, 256, 1024, 4096),
@@ -112,6 +116,7 @@ QUICK = Plan(
     cold=False,
     at_once=2,
     without_gradient=("xla_f64",),
+    gradient_memory=None,
     scaled=("native_f32",),
     scaling_window_ms=25.0,
     scaling_lanes=(16, 256),

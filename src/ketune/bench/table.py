@@ -17,6 +17,10 @@ def describe(result: Mapping[str, Any]) -> Iterator[str]:
         yield from _workload(name, entries, result)
         yield ""
     yield from _scaling(result["scaling"])
+    for who, memory in result["gradient_memory"].items():
+        yield (
+            f"{who}: a gradient over {memory['window_ms']:g} ms of {memory['lanes']} lanes adds {memory['MiB']:.0f} MiB"
+        )
     if result["quick"]:
         yield "quick: few lanes, short windows, compiled code from the cache; leave out --quick for numbers to quote"
     if "directory" in result:
