@@ -108,7 +108,7 @@ def test_jaxley_in_float64_is_neuron_within_its_bound() -> None:
 
 def test_a_process_says_in_one_line_why_it_cannot() -> None:
     with Team(BY_NAME["xla_f32"], 1, options={"precision": "float17"}) as team:
-        with pytest.raises(ContenderError, match="^data type 'float17' not understood$") as caught:
+        with pytest.raises(ContenderError, match=r"^data type 'float17' not understood$") as caught:
             team.trace(Workload("W1", 1, 1.0))
         assert "Traceback" in caught.value.details
 
@@ -157,7 +157,7 @@ def test_gradients_are_with_respect_to_every_parameter_of_every_placement() -> N
             asked["cotangent"] = cotangent
 
     class FakeEngine:
-        def tape(self, events: object, *, wrt: list[tuple[str, str]], injected_nA: object) -> FakeTape:
+        def tape(self, events: object, *, wrt: list[tuple[str, str]], **_options: object) -> FakeTape:
             asked["wrt"] = wrt
             return FakeTape()
 
