@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ketune.report._style import BEFORE, DURING, FAINT, INK, MUTED, OTHERS, PANEL, RC
 
@@ -46,45 +49,48 @@ def save_figure(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _bars(axes: Axes, title: str, entries: Mapping[str, Any]) -> None:
-    """Forward and gradient; a contender off the contract is struck out, one that cannot run says so."""
-    names = list(entries)
-    for row, name in enumerate(names):
-        entry = entries[name]
-        forward, gradient = entry["sim_s_per_wall_s"], entry["gradient_sim_s_per_wall_s"]
-        if forward is not None:
-            axes.barh(row - 0.18, forward, 0.34, color=_COLOURS[name])
-            axes.annotate(f" {forward:.3g}", (forward, row - 0.18), va="center", fontsize=7.5)
-        if gradient is not None:
-            axes.barh(row + 0.18, gradient, 0.34, color=_COLOURS[name], alpha=0.45)
-            axes.annotate(f" {gradient:.3g}, gradient", (gradient, row + 0.18), va="center", fontsize=7.5)
-        if forward is None:
-            axes.annotate(
-                f" {_absence(entry)}",
-                (0.0, row),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=7.5,
-                color=MUTED,
-            )
-    axes.set_yticks(range(len(names)), names)
-    for name, label in zip(names, axes.get_yticklabels(), strict=True):
-        if entries[name]["accurate"] is False:
-            label.set_color(MUTED)
-            # Combining strokes: the name stays readable.
-            label.set_text("".join(f"{letter}\u0336" for letter in name))
-    axes.set_yticklabels([label.get_text() for label in axes.get_yticklabels()])
-    axes.invert_yaxis()
+    """Forward and gradient; a contender off the contract is struck out, one that cannot run says why."""
+    for row, (name, entry) in enumerate(entries.items()):
+        bars = ((-0.18, "sim_s_per_wall_s", 1.0, ""), (0.18, "gradient_sim_s_per_wall_s", 0.45, ", gradient"))
+        for shift, key, alpha, what in bars:
+            if (speed := entry[key]) is not None:
+                axes.barh(row + shift, speed, 0.34, color=_COLOURS[name], alpha=alpha)
+                axes.annotate(f" {speed:.3g}{what}", (speed, row + shift), va="center", fontsize=7.5)
+        if entry["sim_s_per_wall_s"] is None:
+            at: dict[str, Any] = {
+                "xycoords": ("axes fraction", "data"),
+                "va": "center",
+                "fontsize": 7.5,
+                "color": MUTED,
+            }
+            axes.annotate(_absence(entry), (0.02, row), **at)
+    labels = [_struck(name) if entry["accurate"] is False else name for name, entry in entries.items()]
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xscale("log")
-    axes.margins(x=0.35)
+    axes.margins(x=0.4)
+    _plain(axes.xaxis)
     axes.set_xlabel("simulated seconds per second")
     axes.set_title(title)
 
 
+def _struck(name: str) -> str:
+    """With combining strokes, so that the name stays readable."""
+    return "".join(f"{letter}\u0336" for letter in name)
+
+
 def _absence(entry: Mapping[str, Any]) -> str:
     if "not_available" in entry:
-        reason = entry["not_available"].split(":")[0]
-        return f"not available: {reason if len(reason) < 50 else reason[:48] + ' ...'}"
+        return textwrap.shorten(f"not available: {entry['not_available']}", 64, placeholder=" ...")
     return f"off the contract: {entry['max_dv_mV']:.1e} mV"
+
+
+def _plain(axis: Axis) -> None:
+    """Numbers as they are instead of powers of ten, which the pages' style does not typeset."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high > 300 * low else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _curves(axes: Axes, axis: str, curves: Mapping[str, Any]) -> None:
@@ -101,9 +107,15 @@ def _curves(axes: Axes, axis: str, curves: Mapping[str, Any]) -> None:
             at, speed = curve["at"], curve["sim_s_per_wall_s"]
             axes.plot(at, [speed[0] * at[0] / x for x in at], color=FAINT, zorder=0, linewidth=1.0)
     axes.set_yscale("log")
-    axes.set_xscale("linear" if axis == "threads" else "log")
-    if axis == "threads" and curves:
-        axes.set_xticks(next(iter(curves.values()))["at"])
+    speeds = [x for curve in curves.values() for x in curve["sim_s_per_wall_s"]]
+    if speeds:
+        axes.set_ylim(min(speeds) / 2, max(speeds) * 2)
+    _plain(axes.yaxis)
+    if axis == "threads":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xscale("log")
+        _plain(axes.xaxis)
     axes.set_xlabel(_AXES[axis])
     axes.set_ylabel("simulated seconds per second")
     if curves:
