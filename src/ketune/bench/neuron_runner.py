@@ -7,6 +7,7 @@ Synapses of one kind on one compartment are one point process, as in ketune.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -63,7 +64,7 @@ class Runner:
             library = mechanisms.library(files, coreneuron=self._core)
             if self._core:
                 os.environ["CORENEURONLIB"] = str(library.with_name(mechanisms.CORENEURON_LIBRARY))
-            self._h = worker.start_neuron((str(library),))
+            self._h = _neuron_with(library)
             if self._core:
                 from neuron import coreneuron
 
@@ -74,6 +75,16 @@ class Runner:
     def _of(self, work: Work, record: Literal["all", "soma"]) -> list[_Batch]:
         lanes = [_Lane(work, lane, record) for lane in range(work.events.n_lanes)]
         return [_Batch(self._h, lanes)] if self._core else [_Batch(self._h, [lane]) for lane in lanes]
+
+
+def _neuron_with(library: Path) -> Any:
+    # Without a display NEURON would print that it has none.
+    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
+    from neuron import h
+
+    if not h.nrn_load_dll(str(library)):
+        raise RuntimeError(f"NEURON cannot load {library}")
+    return h
 
 
 class _Lane:

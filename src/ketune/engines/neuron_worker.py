@@ -102,46 +102,15 @@ Traces = tuple[np.ndarray, np.ndarray]
 """Voltages (n_steps + 1, len(record)), and the other variables (n_steps + 1, len(variables))."""
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A problem's cell in NEURON; sections and play-back vanish when nobody holds them.
-
-    `connections` and `times_ms` say what to deliver when, after the initialisation.
-    """
-
-    segments: list[Any]
-    points: dict[tuple[int, int], Any]
-    connections: list[Any]
-    times_ms: list[float]
-    kept: list[Any]
-
-
-def start_neuron(libraries: tuple[str, ...]) -> Any:
-    """NEURON's interpreter with compiled mechanisms."""
+def simulate(problem: Problem) -> Traces:
+    """What is recorded, from time 0 on, by NEURON's fixed-step backward Euler."""
     # Without a display NEURON would print that it has none.
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
     from neuron import h
 
-    for library in libraries:
+    for library in problem.libraries:
         if not h.nrn_load_dll(library):
             raise RuntimeError(f"NEURON cannot load {library}")
-    return h
-
-
-def build(h: Any, problem: Problem) -> Model:
-    """Cable, mechanisms, connections and electrode of a problem."""
-    segments, keep = _build_cable(h, problem)
-    points = _place(h, problem, segments)
-    _set_ions(h, problem, segments)
-    keep += _set_shared(h, problem)
-    connections, times_ms = _connect(h, problem, points)
-    keep.append(_inject(h, problem, segments[0]))
-    return Model(segments, points, connections, times_ms, keep)
-
-
-def simulate(problem: Problem) -> Traces:
-    """What is recorded, from time 0 on, by NEURON's fixed-step backward Euler."""
-    h = start_neuron(problem.libraries)
     model = build(h, problem)
     segments, points = model.segments, model.points
     voltages = [h.Vector().record(segments[c]._ref_v) for c in problem.record]
@@ -160,6 +129,31 @@ def simulate(problem: Problem) -> Traces:
     solver.psolve(problem.n_steps * problem.dt_ms)
 
     return _columns(voltages, problem), _columns(others, problem)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A problem's cell in NEURON, which is there as long as this is held.
+
+    `connections` and `times_ms` say what to deliver when, after the initialisation.
+    """
+
+    segments: list[Any]
+    points: dict[tuple[int, int], Any]
+    connections: list[Any]
+    times_ms: list[float]
+    kept: list[Any]
+
+
+def build(h: Any, problem: Problem) -> Model:
+    """Cable, mechanisms, connections and electrode of a problem."""
+    segments, keep = _build_cable(h, problem)
+    points = _place(h, problem, segments)
+    _set_ions(h, problem, segments)
+    keep += _set_shared(h, problem)
+    connections, times_ms = _connect(h, problem, points)
+    keep.append(_inject(h, problem, segments[0]))
+    return Model(segments, points, connections, times_ms, keep)
 
 
 def _columns(vectors: list[Any], problem: Problem) -> np.ndarray:
