@@ -22,7 +22,17 @@ import ketune
 from ketune import _console, cli
 from ketune.pharmacology import ROUTES, load_drug
 
-COMMANDS = ["demo", "fit", "apply", "report", "verify", "translate", "mechanisms build", "mechanisms list"]
+COMMANDS = [
+    "demo",
+    "fit",
+    "apply",
+    "report",
+    "verify",
+    "translate",
+    "bench",
+    "mechanisms build",
+    "mechanisms list",
+]
 
 # Stands in for the library behind `ketune report`, so that how a command speaks and ends can be tested with any body:
 # the process, its streams, signals and exit codes are the real ones.
@@ -142,6 +152,7 @@ class TestUsageErrors:
             (["apply", "dir", "--at", "30 min"], "Missing option '--dose'"),
             (["report"], "Missing argument 'DIR...'"),
             (["translate"], "Missing argument 'FILE.mod...'"),
+            (["bench", "--against", "neuron,foo"], "--against: 'foo' is no peer"),
             (["mechanisms", "destroy"], "No such command 'destroy'"),
         ],
     )
@@ -382,14 +393,24 @@ class TestMechanisms:
 
 def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., object]) -> None:
     """Put `function` in the place of everything that commands call."""
-    names = ("run_demo", "fit_recording", "apply_drug", "write_report", "run_verify", "library", "cache_key")
+    names = (
+        "run_demo",
+        "fit_recording",
+        "apply_drug",
+        "write_report",
+        "run_verify",
+        "run_bench",
+        "describe",
+        "library",
+        "cache_key",
+    )
     module = SimpleNamespace(
         **dict.fromkeys(names, function),
         names=tuple,
         translate_files=lambda *arguments, **options: {"files": []},
         read_tables=dict,
     )
-    for name in ("workflow", "verify", "verify_files", "mechanisms"):
+    for name in ("workflow", "verify", "verify_files", "bench", "mechanisms"):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)
 

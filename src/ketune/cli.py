@@ -455,6 +455,52 @@ def translate(
     )
 
 
+@app.command()
+def bench(
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            metavar="NAMES",
+            help="Others to compare with, separated by commas. NEURON is the reference and always takes part.",
+        ),
+    ] = "neuron,coreneuron,jaxley",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few minutes: few lanes, short windows, few points of scaling.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where the numbers and the figure go."),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> _console.Answer:
+    """Measure the speed of ketune's engines on this machine, against NEURON, CoreNEURON and Jaxley.
+
+    Two workloads, the same compartments, step and events for all: W1, a spiking soma with passive dendrites and
+    current steps; W2, the default cell with all channels and synapses. Every simulator is compared with NEURON before
+    it is timed; one that is off its bound is struck out. Jaxley: pip install 'ketune[bench]'.
+
+    Examples:
+
+    ```
+    ketune bench --quick
+    ketune bench -o speed
+    ketune bench --against neuron,jaxley --json
+    ```
+
+    The exit code is 1 where one of ketune's own engines is off its bound.
+    """
+    from ketune.bench import describe, run_bench
+
+    names = [name.strip() for name in against.split(",") if name.strip()]
+    return _console.perform(
+        lambda progress: run_bench(names, quick=quick, output=output, overwrite=overwrite, progress=progress),
+        describe,
+        as_json=json,
+    )
+
+
 @mechanisms_app.command("build")
 def mechanisms_build(json: Json = False) -> _console.Answer:
     """Compile the mechanisms for NEURON, unless that has been done already.

@@ -114,12 +114,8 @@ def simulate(problem: Problem) -> Traces:
     for library in problem.libraries:
         if not h.nrn_load_dll(library):
             raise RuntimeError(f"NEURON cannot load {library}")
-    segments, keep = _build_cable(h, problem)
-    points = _place(h, problem, segments)
-    _set_ions(h, problem, segments)
-    keep += _set_shared(h, problem)
-    connections, times = _connect(h, problem, points)
-    keep.append(_inject(h, problem, segments[0]))
+    model = build(h, problem)
+    segments, points = model.segments, model.points
     voltages = [h.Vector().record(segments[c]._ref_v) for c in problem.record]
     others = [h.Vector().record(_reference(problem, segments, points, x)) for x in problem.variables]
 
@@ -131,11 +127,36 @@ def simulate(problem: Problem) -> Traces:
     solver.set_maxstep(10)
     h.finitialize(problem.v_init_mV)
     # Initialisation empties the event queue, so the events come after it.
-    for connection, time in zip(connections, times, strict=True):
-        connection.event(time)
+    for connection, time_ms in zip(model.connections, model.times_ms, strict=True):
+        connection.event(time_ms)
     solver.psolve(problem.n_steps * problem.dt_ms)
 
     return _columns(voltages, problem), _columns(others, problem)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A problem's cell in NEURON, which is there as long as this is held.
+
+    `connections` and `times_ms` say what to deliver when, after the initialisation.
+    """
+
+    segments: list[Any]
+    points: dict[tuple[int, int], Any]
+    connections: list[Any]
+    times_ms: list[float]
+    kept: list[Any]
+
+
+def build(h: Any, problem: Problem) -> Model:
+    """Cable, mechanisms, connections and electrode of a problem."""
+    segments, keep = _build_cable(h, problem)
+    points = _place(h, problem, segments)
+    _set_ions(h, problem, segments)
+    keep += _set_shared(h, problem)
+    connections, times_ms = _connect(h, problem, points)
+    keep.append(_inject(h, problem, segments[0]))
+    return Model(segments, points, connections, times_ms, keep)
 
 
 def _columns(vectors: list[Any], problem: Problem) -> np.ndarray:

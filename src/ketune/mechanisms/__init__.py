@@ -1,6 +1,7 @@
 """Channels and synapses: NMODL files as the one source of truth, for NEURON and as JAX functions."""
 
 from ketune.mechanisms._library import (
+    CORENEURON_LIBRARY,
     CompilationError,
     built_in_names,
     cache_directory,
@@ -14,6 +15,7 @@ from ketune.mechanisms._syntax import Ion, Parameter, Problem, TranslationError,
 from ketune.mechanisms._unit_check import unit_complaint
 
 __all__ = [
+    "CORENEURON_LIBRARY",
     "MOD_DIRECTORY",
     "CompilationError",
     "Ion",

@@ -27,6 +27,7 @@ from ketune.mechanisms._syntax import blank_comments
 _INSTALL = "sudo apt-get install g++ make"
 _SHOWN_LINES = 12
 _LIBRARY = "libnrnmech"
+CORENEURON_LIBRARY = "libcorenrnmech.so"
 
 # mechanisms that this process has put into NEURON: suffix -> hash of the file's text
 _loaded: dict[str, str] = {}
@@ -49,11 +50,12 @@ def cache_key(paths: Iterable[str | Path] | None = None) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def library(paths: Iterable[str | Path] | None = None) -> Path:
+def library(paths: Iterable[str | Path] | None = None, *, coreneuron: bool = False) -> Path:
     """The compiled library of the shipped mechanisms, or of the given files; built on first use.
 
     Args:
         paths: names or `.mod` files to compile together; None for every shipped mechanism.
+        coreneuron: compile them for CoreNEURON too; its library lies beside the other (:data:`CORENEURON_LIBRARY`).
 
     Raises:
         InputError: no compiler, or the cache cannot be written.
@@ -63,9 +65,10 @@ def library(paths: Iterable[str | Path] | None = None) -> Path:
 
     def build(folder: Path) -> Path:
         _check_tools()
-        return _build(files, folder)
+        return _build(files, folder, coreneuron)
 
-    return built_once(cache_directory() / cache_key(files), _find_library, build)
+    key = cache_key(files) + ("-coreneuron" if coreneuron else "")
+    return built_once(cache_directory() / key, _find_library, build)
 
 
 def built_in_names() -> frozenset[str]:
@@ -176,7 +179,7 @@ def _nrnivmodl() -> str:
     return found
 
 
-def _build(files: list[Path], folder: Path) -> Path:
+def _build(files: list[Path], folder: Path, coreneuron: bool) -> Path:
     """Compile in a temporary folder; the returned directory holds only what the cache keeps."""
     sources, result = folder / "mod", folder / "result"
     sources.mkdir()
@@ -189,11 +192,15 @@ def _build(files: list[Path], folder: Path) -> Path:
         copies.append(name)
     environment = dict(os.environ, MAKEFLAGS=f"-j{min(4, os.cpu_count() or 1)}")
     environment["CXX"] = compiler() or "g++"
+    # NEURON's parser, which read the files, leaves a path here where CoreNEURON's translator does not find its units.
+    environment.pop("NMODLHOME", None)
     shown = ", ".join(file.name for file in files)
+    # Each by its name, because of a folder the files' order depends on the language settings; for CoreNEURON nrnivmodl
+    # takes only a folder.
+    arguments = ["-coreneuron", "mod"] if coreneuron else [f"mod/{name}" for name in copies]
     try:
         done = subprocess.run(
-            # each by its name: of a folder the files' order depends on the language settings
-            [_nrnivmodl(), *(f"mod/{name}" for name in copies)],
+            [_nrnivmodl(), *arguments],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -211,6 +218,8 @@ def _build(files: list[Path], folder: Path) -> Path:
             f"{shown}: nrnivmodl refused (exit {done.returncode}):\n{_last_lines(done.stdout)}"
         )
     shutil.copy2(built, result / built.name)
+    if coreneuron:
+        shutil.copy2(built.with_name(CORENEURON_LIBRARY), result)
     return result
 
 
