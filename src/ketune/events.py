@@ -83,19 +83,23 @@ class Events:
 
     def split(self, lanes: int) -> "list[Events]":
         """The events of every ``lanes`` lanes in turn, each part renumbered from 0; the last may be smaller."""
-        n_parts = -(-self.n_lanes // lanes)
-        # Few bytes, which are sorted by counting.
-        part = (self.lane // lanes).astype(np.min_scalar_type(n_parts))
-        order = np.argsort(part, kind="stable")
-        bounds = np.searchsorted(part[order], np.arange(n_parts + 1))
         return [
             replace(
                 self.take(own),
                 n_lanes=min(lanes, self.n_lanes - i * lanes),
                 lane=self.lane[own] - np.int32(i * lanes),
             )
-            for i, own in enumerate(order[bounds[i] : bounds[i + 1]] for i in range(n_parts))
+            for i, own in enumerate(self.split_indices(lanes))
         ]
+
+    def split_indices(self, lanes: int) -> "list[np.ndarray]":
+        """Which of the events each part of :meth:`split` has."""
+        n_parts = -(-self.n_lanes // lanes)
+        # Few bytes, which are sorted by counting.
+        part = (self.lane // lanes).astype(np.min_scalar_type(n_parts))
+        order = np.argsort(part, kind="stable")
+        bounds = np.searchsorted(part[order], np.arange(n_parts + 1))
+        return [order[bounds[i] : bounds[i + 1]] for i in range(n_parts)]
 
     def take(self, events: np.ndarray) -> "Events":
         """Some of the events, by index, in lanes as they are."""

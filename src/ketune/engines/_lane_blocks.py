@@ -171,7 +171,8 @@ class CellNumbers:
         row = np.argsort(data.compartments)[np.searchsorted(np.sort(data.compartments), placements[k].compartments)]
         return self.n + self.states.begin[k][row] + data.state_names.index(name)
 
-    def stream(self, name: str, by_lane: np.ndarray, sums: np.ndarray | None = None) -> Stream:
+    def stream(self, name: str, by_lane: np.ndarray, sums: np.ndarray | None) -> Stream:
+        """What a pass reads, and where it collects, as the kernel takes it."""
         constants, table_of = self._shared[name]
         return Stream(
             constants.ctypes.data, by_lane.ctypes.data, table_of.ctypes.data, None if sums is None else sums.ctypes.data
@@ -228,6 +229,10 @@ class LaneBlock:
             current = current[:, None] if current.ndim == 1 else current[:, lanes]
             self.injected = aligned_copy(np.broadcast_to(current, (events.n_steps, width)), real)
 
+    def stream(self, name: str, sums: np.ndarray | None = None) -> Stream:
+        """What a pass over these lanes reads, and where it collects."""
+        return self.numbers.stream(name, self.by_lane[name], sums)
+
     def task(self, start: int, stop: int, *, recorded: np.ndarray, stride: int, **arrays: np.ndarray) -> Task:
         """The steps from ``start`` to ``stop``; the caller keeps the ``arrays``, which are members of `Task`."""
         numbers = self.numbers
@@ -240,8 +245,8 @@ class LaneBlock:
             n_nodes=numbers.n,
             n_steps=stop - start,
             n_states=numbers.states.size,
-            up=numbers.stream("currents", self.by_lane["currents"]),
-            down=numbers.stream("states", self.by_lane["states"]),
+            up=self.stream("currents"),
+            down=self.stream("states"),
             updates=numbers.twin.updates,
             n_recorded=len(recorded),
             first_step=start,

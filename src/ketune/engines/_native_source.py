@@ -438,25 +438,24 @@ class _Mechanism:
         )
         sums = None
         if names:
-            sums = Sums(partial(self._chain, p, names, selected, jumping, states))
+            sums = Sums(partial(self._chain, p, names, [current.program, advance.program], selected, jumping, states))
         return _Printed("\n".join(text), data, jumping), sums
 
     def _chain(
         self,
         p: dict[str, Any],
         names: frozenset[str],
+        programs: list[Program],
         selected: list[list[int]],
         jumping: list[int],
         states: list[str],
         sums: Sequence[np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Sums to derivatives, on the placement's rows in its own order."""
-        assert self._parts is not None
-        parts = self._parts[2:]
 
         def collected(chosen: dict[str, Any]) -> list[Any]:
             full = p | chosen
-            of_parts = [evaluated(part.program, full) for part in parts]
+            of_parts = [evaluated(part, full) for part in programs]
             jump = self.mechanism.event_jump(full) if jumping else {}
             return [of_parts[m][j] for m, which in enumerate(selected) for j in which] + [
                 jnp.asarray(jump[states[j]]) for j in jumping

@@ -23,6 +23,8 @@ from ketune.engines._native_build import aligned, kernel
 from ketune.engines._native_source import CellPrinter
 from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV, Block, JaxEngine, Recording, SimulateBlock
 from ketune.engines.schemes import Scheme
+from ketune.engines.native_tape import NativeTape, derived_of
+from ketune.engines.tape import Key, Tape, differentiated
 from ketune.engines.twin import Parameters
 from ketune.errors import InputError
 from ketune.events import Events
@@ -74,14 +76,39 @@ class NativeEngine(JaxEngine):
     ) -> tuple[int, SimulateBlock]:
         numbers = None
         if self.reason_for_xla() is None:
-            numbers = self.prepared(self.twin.parameters(overrides, celsius=recording.celsius), events.n_lanes)
+            numbers = self.prepared(self.twin.parameters(overrides, celsius=recording.celsius))
         if numbers is None:
             return super()._plan(events, overrides, injected_nA, block_lanes, recording)
         self.check(events, recording.rows)
         return numbers.width, partial(self._run_native, numbers, recording, injected_nA)
 
+    def tape(
+        self,
+        events: Events,
+        *,
+        wrt: Sequence[Key],
+        overrides: Overrides | None = None,
+        injected_nA: np.ndarray | None = None,
+        record: Sequence[int] = (0,),
+        threads: int | None = None,
+    ) -> Tape:
+        """As :meth:`JaxEngine.tape`, by the kernel's own adjoint."""
+        overrides = dict(overrides or {})
+        at = differentiated(self.twin.cell, wrt, overrides)
+        fixed = {key: x for key, x in overrides.items() if key not in at}
+        numbers = None
+        if self.reason_for_xla() is None:
+            parameters = self.twin.parameters({**fixed, **at})
+            numbers = self.prepared(parameters, wrt=derived_of(self.twin.cell, wrt, parameters))
+        if numbers is None:
+            return super().tape(
+                events, wrt=wrt, overrides=overrides, injected_nA=injected_nA, record=record, threads=threads
+            )
+        self.check(events, record)
+        return NativeTape(numbers, events, at, fixed, injected_nA, record, threads).record()
+
     def prepared(
-        self, parameters: Parameters, n_lanes: int, wrt: Mapping[str, Sequence[str]] | None = None
+        self, parameters: Parameters, wrt: Mapping[str, Sequence[str]] | None = None
     ) -> CellNumbers | None:
         """The compiled kernel with its numbers; None, with one warning, where this machine cannot have it."""
         if self._broken:
