@@ -26,7 +26,7 @@ from ketune.events import Events
 # The state at each chunk is kept for all lanes, that at each segment of a chunk for a block of lanes, everything else
 # for one segment of a block.
 _CHUNK_STEPS = 1024
-_SEGMENT_STEPS = 16
+_SEGMENT_STEPS = 8
 _BLOCK_LANES = 32
 
 Values = dict[Key, Any]
