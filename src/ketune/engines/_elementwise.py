@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ketune._jax import jax, jnp
+from ketune._jax import jax
+from ketune.engines._numerical import UnknownError, applied
+from ketune.engines._program import INLINED
 
 _BINARY = {"add": "+", "add_any": "+", "sub": "-", "mul": "*"}
 _COMPARISON = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -20,9 +22,7 @@ _CALLS = frozenset(
     "exp log log1p expm1 tanh sinh cosh sin cos tan asin acos atan sqrt floor ceil abs pow atan2 rem max min".split()
 )
 _IDENTITIES = frozenset("broadcast_in_dim reshape squeeze copy copy_p stop_gradient".split())
-_INLINED = frozenset(
-    "pjit jit custom_jvp_call custom_vjp_call closed_call core_call remat checkpoint".split()
-)
+_INLINED = frozenset((*INLINED, "custom_jvp_call", "custom_vjp_call"))
 
 
 class UnprintableError(Exception):
@@ -60,7 +60,7 @@ class Statements:
         varying
             Names of C++ vectors.
         constants
-            ``(rows, 1)`` or ``(rows, lanes)`` each, JAX arrays of float64.
+            ``(rows, 1)`` or ``(rows, lanes)`` each, float64.
         """
         scalar = jax.ShapeDtypeStruct((), np.float64)
         closed = jax.make_jaxpr(function)([scalar] * len(varying), [scalar] * len(constants))
@@ -190,15 +190,11 @@ def _needed(jaxpr: Any) -> set[Any]:
 
 
 def _evaluated(equation: Any, inputs: list[Any]) -> list[Any]:
-    if equation.primitive.name in _IDENTITIES:
-        return [inputs[0]]
-    shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in inputs)) if inputs else ()
-    arrays = [
-        jnp.broadcast_to(jnp.asarray(x, a.aval.dtype), shape)
-        for x, a in zip(inputs, equation.invars, strict=True)
-    ]
-    result = equation.primitive.bind(*arrays, **equation.params)
-    return list(result) if equation.primitive.multiple_results else [result]
+    try:
+        with np.errstate(all="ignore"):
+            return applied(equation, inputs)
+    except UnknownError as error:
+        raise UnprintableError(f"the operation '{error}'") from None
 
 
 def _is_number(x: Any, number: float) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from ketune._jax import jax, jnp
 from ketune.engines import _rate_tables as rate_tables
 from ketune.engines._elementwise import Statements
+from ketune.engines._numerical import elementwise
 from ketune.engines._program import Program, program
 from ketune.engines.twin import Parameters, Twin
 
@@ -272,12 +273,13 @@ class _Part:
         self.constants: list[Any] = []
         self.tables: list[np.ndarray] | None = None
         self.group = np.empty(0, int)
+        self._slopes: tuple[Any, list[np.ndarray] | None] | None = None
         self._values = np.empty((0, 0))  # of the rates' constants, a row for each group
 
     def prepare(self, p: dict[str, Any]) -> None:
         """Evaluate the constants, and find tables of the rates where there may be some."""
         for _ in range(_MOST_ATTEMPTS):
-            self.constants = evaluated(self.program, p)
+            self.constants = _evaluated(self.program, p)
             used = [np.asarray(c) for c, u in zip(self.constants, self.program.in_rates, strict=True) if u]
             if not self.program.n_rates or any(c.shape[1] > 1 for c in used):
                 break
@@ -294,18 +296,16 @@ class _Part:
                 return
             self.program, self.tables = self.program.without(failed), None
         self.program, self.tables = self.whole, None
-        self.constants = evaluated(self.program, p)
+        self.constants = _evaluated(self.program, p)
 
     def _placed(self, used: np.ndarray) -> list[Any]:
         """A group's constants; those that no rate needs are left 0."""
         given = iter(used)
-        return [jnp.asarray(next(given) if u else 0.0) for u in self.program.in_rates]
+        return [jnp.asarray(next(given) if u else 0.0, jnp.float64) for u in self.program.in_rates]
 
     def _rates_of(self, used: np.ndarray) -> rate_tables.Rates:
         constants = self._placed(used)
-        return lambda v: np.asarray(
-            jax.vmap(lambda x: jnp.stack(self.program.rates(x, constants)), out_axes=1)(v)
-        )
+        return _of_voltage(lambda v: self.program.rates(v, constants))
 
     def slopes(self, constants: Sequence[int]) -> list[np.ndarray] | None:
         """Tables of the rates' derivatives with respect to some constants, for each of these rate after rate."""
@@ -318,16 +318,23 @@ class _Part:
             given = self._placed(used)
 
             def along(k: int, v: Any) -> Any:
-                at = lambda x: jnp.stack(self.program.rates(v, [*given[:k], x, *given[k + 1 :]]))  # noqa: E731
+                at = lambda x: self.program.rates(v, [*given[:k], x, *given[k + 1 :]])  # noqa: E731
                 return jax.jvp(at, (given[k],), (jnp.ones_like(given[k]),))[1]
 
-            one = lambda v: jnp.concatenate([along(k, v) for k in constants])  # noqa: E731
-            return lambda v: np.asarray(jax.vmap(one, out_axes=1)(v))
+            return _of_voltage(lambda v: [y for k in constants for y in along(k, v)])
 
-        found, failed = _by_rate(
-            [rate_tables.tables(of_group(row), self.itemsize, slopes=True) for row in self._values]
-        )
-        return None if failed else found
+        key = (tuple(constants), self._values.tobytes())
+        if self._slopes is None or self._slopes[0] != key:
+            found, failed = _by_rate(
+                [rate_tables.tables(of_group(row), self.itemsize, slopes=True) for row in self._values]
+            )
+            self._slopes = (key, None if failed else found)
+        return self._slopes[1]
+
+
+def _of_voltage(function: Callable[[Any], list[Any]]) -> rate_tables.Rates:
+    evaluate = elementwise(lambda x: function(x[0]), 1)
+    return lambda v: np.stack([np.broadcast_to(y, v.shape) for y in evaluate([v])])
 
 
 def _by_rate(groups: Sequence[Sequence[np.ndarray | None]]) -> tuple[list[np.ndarray], list[int]]:
@@ -342,13 +349,27 @@ def _by_rate(groups: Sequence[Sequence[np.ndarray | None]]) -> tuple[list[np.nda
     return result, failed
 
 
-def evaluated(part: Program, p: dict[str, Any]) -> list[Any]:
+def _evaluated(part: Program, p: dict[str, Any]) -> list[np.ndarray]:
     """The constants for parameters ``(rows, 1)`` or ``(rows, lanes)``, in such shapes."""
-    rows = max(np.shape(x)[0] for x in p.values())
-    lanes = max(np.shape(x)[1] for x in p.values())
-    wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
     if not part.n_constants:
         return []
+    names, rows = list(p), max(np.shape(x)[0] for x in p.values())
+    evaluate = elementwise(lambda x: part.constants(dict(zip(names, x, strict=True))), len(names))
+    found = evaluate([p[name] for name in names])
+    wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
+    lanes = max(np.shape(x)[1] for x in p.values())
+    return [
+        np.broadcast_to(c, (rows, lanes if wide & origins else 1))
+        for c, origins in zip(found, part.of_parameter, strict=True)
+    ]
+
+
+def _traced(part: Program, p: dict[str, Any]) -> list[Any]:
+    """The same as JAX computes it, to be differentiated."""
+    if not part.n_constants:
+        return []
+    rows, lanes = (max(np.shape(x)[axis] for x in p.values()) for axis in (0, 1))
+    wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
     full = {name: jnp.broadcast_to(x, (rows, lanes)) for name, x in p.items()}
     found = jax.vmap(jax.vmap(part.constants))(full)
     return [c if wide & origins else c[:, :1] for c, origins in zip(found, part.of_parameter, strict=True)]
@@ -373,12 +394,12 @@ class _Mechanism:
 
     def _rows(self, value: Any, own: np.ndarray | None, n: int) -> Any:
         """A value of the twin's rows on the placement's own, ``(n, 1)`` or ``(n, lanes)``."""
-        x = jnp.asarray(value, jnp.float64)
+        x = np.asarray(value, np.float64)
         if x.ndim < 2:
-            return jnp.broadcast_to(x, (n, 1))
+            return np.broadcast_to(x, (n, 1))
         if x.shape[0] > 1:
             x = (x if own is None else x[own])[self.order]
-        return jnp.broadcast_to(x, (n, x.shape[1]))
+        return np.broadcast_to(x, (n, x.shape[1]))
 
     def _traced(self, p: dict[str, Any], states: list[str]) -> tuple[list[str], list[str], _Part, _Part]:
         if self._parts is None:
@@ -455,7 +476,7 @@ class _Mechanism:
 
         def collected(chosen: dict[str, Any]) -> list[Any]:
             full = p | chosen
-            of_parts = [evaluated(part, full) for part in programs]
+            of_parts = [_traced(part, full) for part in programs]
             jump = self.mechanism.event_jump(full) if jumping else {}
             return [of_parts[m][j] for m, which in enumerate(selected) for j in which] + [
                 jnp.asarray(jump[states[j]]) for j in jumping

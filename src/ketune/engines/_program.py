@@ -16,7 +16,7 @@ import numpy as np
 
 from ketune._jax import jax, jnp
 
-_INLINED = ("pjit", "jit", "closed_call", "remat", "checkpoint", "core_call")
+INLINED = ("pjit", "jit", "closed_call", "remat", "checkpoint", "core_call")
 _COSTLY = frozenset(
     "exp exp2 log log1p expm1 tanh sinh cosh sin cos tan asin acos atan atan2 sqrt rsqrt cbrt pow logistic div rem "
     "custom_jvp_call custom_vjp_call while scan cond".split()
@@ -91,7 +91,7 @@ def _inlined(jaxpr: Any, consts: Sequence[Any], arguments: Sequence[Any]) -> lis
     known |= dict(zip(jaxpr.invars, arguments, strict=True))
     for equation in jaxpr.eqns:
         inputs = [_value(a, known) for a in equation.invars]
-        if equation.primitive.name in _INLINED:
+        if equation.primitive.name in INLINED:
             inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
             body, more = (inner.jaxpr, inner.consts) if hasattr(inner, "jaxpr") else (inner, [])
             outputs = _inlined(body, more, inputs)
