@@ -18,6 +18,7 @@ from ketune.bench.plan import QUICK, STANDARD
 from ketune.bench.runner import Prepared, Trace, spike_times
 from ketune.bench.table import struck_out
 from ketune.bench.team import ContenderError
+from ketune.bench.timing import interleaved, ratio
 from ketune.bench.workloads import Workload
 from ketune.errors import InputError
 from ketune.progress import NullProgress
@@ -183,6 +184,11 @@ class TestMissingPeers:
         result = measured("neuron", "coreneuron")
         assert result["workloads"]["W1"]["coreneuron"]["not_available"] == "there is no compiler"
 
+    def test_without_neuron_there_is_no_reference(self, teams: type[FakeTeam]) -> None:
+        teams.broken = ("neuron",)
+        with pytest.raises(InputError, match="NEURON, the reference, cannot run: there is no compiler"):
+            measured("neuron", "native_f32")
+
     def test_an_engine_of_ours_that_cannot_start_is_a_bug(self, teams: type[FakeTeam]) -> None:
         teams.broken = ("native_f32",)
         with pytest.raises(RuntimeError, match="native_f32: there is no compiler"):
@@ -266,3 +272,14 @@ class TestGate:
         first, second = spike_times(v_mV, 0.5, -20.0)
         assert first.tolist() == [0.5]
         assert second.tolist() == [1.5]
+
+
+def test_ratios_are_taken_within_rounds() -> None:
+    """A machine that slows down by ten between rounds does not change who is how much faster."""
+    machine = iter([1.0, 1.0, 0.1, 0.1, 0.01, 0.01])
+    speeds = interleaved(
+        {"fast": lambda: 30 * next(machine), "slow": lambda: 10 * next(machine)},
+        3,
+        NullProgress().task("").__enter__(),
+    )
+    assert ratio(speeds["fast"], speeds["slow"]) == pytest.approx(3.0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ketune.bench import scaling
@@ -14,8 +15,9 @@ from ketune.bench.accuracy import judge, tracer
 from ketune.bench.contenders import Contender, selected
 from ketune.bench.plan import QUICK, STANDARD, Plan
 from ketune.bench.team import ContenderError, Team, cores
-from ketune.bench.timing import interleaved
+from ketune.bench.timing import interleaved, ratio
 from ketune.bench.workloads import DESCRIPTIONS, NAMES, Name, Workload, build
+from ketune.errors import InputError
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json
@@ -71,10 +73,13 @@ def measure(contenders: Sequence[Contender], plan: Plan, progress: Progress) -> 
     """The results of a plan."""
     n_cores = len(cores())
     workloads: dict[str, Any] = {}
+    in_forwards: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="ketune-bench-") as folder:
         cache = Path(folder) if plan.cold else None
         for name in NAMES:
-            workloads[name] = _measure_workload(name, contenders, plan, n_cores, cache, progress)
+            workloads[name], in_forwards[name] = _measure_workload(
+                name, contenders, plan, n_cores, cache, progress
+            )
         memory = _gradient_memory(workloads["W2"], contenders, plan, n_cores, cache)
         curves = scaling.measure(
             [c for c in contenders if c.name in plan.scaled and workloads["W2"][c.name]["accurate"]],
@@ -89,7 +94,7 @@ def measure(contenders: Sequence[Contender], plan: Plan, progress: Progress) -> 
         "quick": plan.quick,
         "simulated": {name: _simulated(name, plan) for name in NAMES},
         "workloads": workloads,
-        "gradient_in_forwards": {name: _in_forwards(entries) for name, entries in workloads.items()},
+        "gradient_in_forwards": in_forwards,
         "gradient_memory": memory,
         "scaling": curves,
         "ok": all(
@@ -132,15 +137,6 @@ def _gradient_memory(
     return found
 
 
-def _in_forwards(entries: dict[str, Any]) -> dict[str, float]:
-    """The cost of a gradient in forward runs, of those that have one."""
-    return {
-        name: entry["sim_s_per_wall_s"] / entry["gradient_sim_s_per_wall_s"]
-        for name, entry in entries.items()
-        if entry["gradient_sim_s_per_wall_s"]
-    }
-
-
 def _measure_workload(
     name: Name,
     contenders: Sequence[Contender],
@@ -148,8 +144,8 @@ def _measure_workload(
     n_cores: int,
     cache: Path | None,
     progress: Progress,
-) -> dict[str, Any]:
-    """An entry for each contender: gate first, then those that passed, in turns."""
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """An entry for each contender, gate first, then those that passed in turns; and gradients' costs in forwards."""
     neuron = next(c for c in contenders if c.name == "neuron")
     traced = tracer(plan.gate(name))
     entries: dict[str, dict[str, Any]] = {}
@@ -166,6 +162,8 @@ def _measure_workload(
                 prepared = _prepared(teams[contender.name], name, plan, n_cores, cache)
                 return {**_EMPTY, **verdict, **prepared}
             except ContenderError as error:
+                if contender is neuron:
+                    raise InputError(f"NEURON, the reference, cannot run: {error}") from None
                 if not contender.is_peer:
                     raise RuntimeError(f"{contender.name}: {error}\n{error.details}") from None
                 return {**_EMPTY, "not_available": str(error)}
@@ -178,8 +176,7 @@ def _measure_workload(
                 entries[contender.name] = entry
                 task.advance()
         ready = {who: team for who, team in teams.items() if entries[who]["accurate"]}
-        _time(name, ready, entries, plan, n_cores, progress)
-    return entries
+        return entries, _time(name, ready, entries, plan, n_cores, progress)
 
 
 def _prepared(team: Team, name: Name, plan: Plan, n_cores: int, cache: Path | None) -> dict[str, Any]:
@@ -202,8 +199,8 @@ def _prepared(team: Team, name: Name, plan: Plan, n_cores: int, cache: Path | No
 
 def _time(
     name: Name, teams: dict[str, Team], entries: dict[str, Any], plan: Plan, n_cores: int, progress: Progress
-) -> None:
-    """Speeds and memory of the teams, put into their entries."""
+) -> dict[str, float]:
+    """Speeds and memory of the teams, put into their entries; what gradients cost in forward runs."""
     runs: dict[tuple[str, str], Any] = {}
     for who, team in teams.items():
         workload = plan.timed(name, team.contender, n_cores)
@@ -211,10 +208,16 @@ def _time(
         if plan.wants_gradient(team.contender):
             runs["gradient_sim_s_per_wall_s", who] = _run(team.gradient, workload, plan)
     with progress.task(f"{name}: timing", total=len(runs) * plan.rounds) as task:
-        for (what, who), speed in interleaved(runs, plan.rounds, task).items():
-            entries[who][what] = speed
+        speeds = interleaved(runs, plan.rounds, task)
+    for (what, who), values in speeds.items():
+        entries[who][what] = median(values)
+    forward, gradient = "sim_s_per_wall_s", "gradient_sim_s_per_wall_s"
     for who, team in teams.items():
+        entries[who]["times_neuron"] = ratio(speeds[forward, who], speeds[forward, "neuron"])
         entries[who]["peak_memory_MiB"] = team.peak_memory_MiB()
+    return {
+        who: ratio(speeds[forward, who], speeds[gradient, who]) for who in teams if (gradient, who) in speeds
+    }
 
 
 def _run(method: Any, workload: Workload, plan: Plan) -> Any:

@@ -18,7 +18,7 @@ from ketune.engines.neuron_worker import read_message, write_message
 
 
 def serve(runner: str, options: dict[str, str], cores: tuple[int, ...] | None) -> None:
-    """Answer ``(method, arguments)`` from standard input with ``(result, None)`` or ``(None, traceback)``."""
+    """Answer ``(method, arguments)`` from standard input: ``(result, None)`` or ``(None, (why not, traceback))``."""
     # Answers keep the original standard output; whatever simulators print goes to standard error.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -30,13 +30,14 @@ def serve(runner: str, options: dict[str, str], cores: tuple[int, ...] | None) -
             method, arguments = read_message(sys.stdin.buffer)
         except EOFError:
             return
-        answer: tuple[Any, str | None]
+        answer: tuple[Any, tuple[str, str] | None]
         try:
             if made is None:
                 made = importlib.import_module(f"ketune.bench.{runner}").Runner(**options)
             answer = (_do(made, method, *arguments), None)
-        except Exception:  # the parent decides what it means
-            answer = (None, traceback.format_exc())
+        except Exception as error:  # the parent decides what it means
+            why = str(error).strip().splitlines() or [type(error).__name__]
+            answer = (None, (why[0], traceback.format_exc()))
         write_message(answers, answer)
 
 

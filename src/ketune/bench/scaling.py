@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ketune.bench.contenders import Contender
@@ -59,6 +60,6 @@ def _run(team: Team, workload: Workload, plan: Plan) -> Any:
     return lambda: team.forward(workload, plan.at_least_s)
 
 
-def _curve(speeds: dict[int, float]) -> dict[str, list[float]]:
+def _curve(speeds: dict[int, list[float]]) -> dict[str, list[float]]:
     at = sorted(speeds)
-    return {"at": [float(n) for n in at], "sim_s_per_wall_s": [speeds[n] for n in at]}
+    return {"at": [float(n) for n in at], "sim_s_per_wall_s": [median(speeds[n]) for n in at]}

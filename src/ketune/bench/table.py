@@ -41,21 +41,21 @@ def _workload(name: str, entries: Mapping[str, Any], result: Mapping[str, Any]) 
     )
     yield _COLUMNS
     for who, entry in entries.items():
-        yield _row(who, entry, entries["neuron"], result["gradient_in_forwards"][name].get(who))
+        yield _row(who, entry, result["gradient_in_forwards"][name].get(who))
     yield from _comparisons(entries)
 
 
-def _row(who: str, entry: Mapping[str, Any], neuron: Mapping[str, Any], forwards: float | None) -> str:
+def _row(who: str, entry: Mapping[str, Any], forwards: float | None) -> str:
     if "not_available" in entry:
         return f"{who:14}not available: {entry['not_available']}"
     if not entry["accurate"]:
         return f"{struck_out(who):14}off the contract, not timed{_dv(entry['max_dv_mV']):>75}"
-    speed = entry["sim_s_per_wall_s"]
-    ratio = speed / neuron["sim_s_per_wall_s"] if neuron["sim_s_per_wall_s"] else None
+    speed, gradient = entry["sim_s_per_wall_s"], entry["gradient_sim_s_per_wall_s"]
+    numbers = (speed, 12), (entry["times_neuron"], 10), (gradient, 10), (forwards, 10)
     return (
-        f"{who:14}{_number(speed):>12}{_number(ratio):>10}{_number(entry['gradient_sim_s_per_wall_s']):>10}"
-        f"{_number(forwards):>10}{entry['lanes']:>7}{entry['threads']:>9}{entry['setup_s']:>7.2f} s"
-        f"{entry['compile_s']:>7.1f} s{entry['peak_memory_MiB']:>6.0f} MiB{_dv(entry['max_dv_mV']):>12}"
+        f"{who:14}{''.join(f'{_number(x):>{width}}' for x, width in numbers)}"
+        f"{entry['lanes']:>7}{entry['threads']:>9}{entry['setup_s']:>7.2f} s{entry['compile_s']:>7.1f} s"
+        f"{entry['peak_memory_MiB']:>6.0f} MiB{_dv(entry['max_dv_mV']):>12}"
     )
 
 

@@ -154,12 +154,11 @@ class _Host:
         stdout = self._started().stdout
         assert stdout is not None
         try:
-            result, message = read_message(stdout)
+            result, failure = read_message(stdout)
         except (EOFError, OSError):
             raise self._gone() from None
-        if message is not None:
-            last = message.strip().splitlines()[-1]
-            raise ContenderError(last.split(": ", 1)[-1], message)
+        if failure is not None:
+            raise ContenderError(*failure)
         return result
 
     def _gone(self) -> ContenderError:
