@@ -10,7 +10,7 @@ from scipy import optimize
 
 from ketune.afferents import Drive, Grating, SynapseLayout
 from ketune.cell import Cell
-from ketune.engines.jax_engine import JaxEngine
+from ketune.engines import create
 from ketune.events import Events
 from ketune.fitting._ensemble import pooled_events, pooled_overrides
 from ketune.fitting._readout import Hazard, silent_cell
@@ -54,6 +54,7 @@ def calibrate(
     trials: int = 2,
     window_ms: float = 500.0,
     warm_up_ms: float = 150.0,
+    engine: str = "auto",
     on_advance: Callable[[float], None] | None = None,
 ) -> Calibration:
     """Run spiking and silent cell on the same events of many parameter sets and fit the escape rate to the counts.
@@ -68,10 +69,10 @@ def calibrate(
     def events(dt_ms: float) -> Events:
         return pooled_events(layouts, grating, drive, parameter_sets, trials=trials, seed=seed, dt_ms=dt_ms)
 
-    spiking = JaxEngine(cell, dt_ms=spiking_dt_ms).run(
+    spiking = create(cell, engine, dt_ms=spiking_dt_ms, dtype=np.float32).run(
         events(spiking_dt_ms), overrides=overrides, keep_voltage=False, on_advance=on_advance
     )
-    silent = JaxEngine(silent_cell(cell), dt_ms=silent_dt_ms).run(
+    silent = create(silent_cell(cell), engine, dt_ms=silent_dt_ms, dtype=np.float32).run(
         events(silent_dt_ms),
         overrides=overrides,
         stride=round(_SAMPLE_MS / silent_dt_ms),

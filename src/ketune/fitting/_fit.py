@@ -10,7 +10,6 @@ import numpy as np
 from ketune.afferents import Drive, Grating, SynapseLayout, place_synapses, stratified_gain
 from ketune.cell import Cell
 from ketune.engines import create
-from ketune.engines.jax_engine import JaxEngine
 from ketune.fitting._calibrate import Calibration, calibrate
 from ketune.fitting._correction import Correction
 from ketune.fitting._effort import Effort
@@ -27,7 +26,6 @@ from ketune.fitting._parameters import (
     values_of,
 )
 from ketune.fitting._prior import PRECISION, WORKING_RANGE, Posterior, log_prior, working_values
-from ketune.fitting._readout import silent_cell
 from ketune.fitting._silent import SilentTwin
 from ketune.fitting._spiking import SpikeCounts, simulate_counts
 from ketune.fitting._spontaneous import SpontaneousRate
@@ -145,7 +143,7 @@ class Fitter:
         seed: int = 1,
         progress: Progress | None = None,
     ) -> None:
-        self.cell, self.window_ms, self.seed = cell, window_ms, seed
+        self.cell, self.window_ms, self.seed, self.engine = cell, window_ms, seed, engine
         self.drive, self.effort = drive or Drive(), effort or Effort()
         blank = () if spontaneous is None else (spontaneous,)
         self.orientation_deg = (*(float(o) for o in orientation_deg), *(np.nan for _ in blank))
@@ -157,9 +155,12 @@ class Fitter:
         self._full = Grating(self.orientation_deg, window_ms=window_ms)
         self._scale = window_ms / self._short.window_ms
         self.spiking = create(cell, engine, dt_ms=self.effort.spiking_dt_ms, dtype=np.float32)
-        self._silent = JaxEngine(silent_cell(cell), dt_ms=self.effort.silent_dt_ms)
         self._twin = SilentTwin(
-            cell, self.drive, warm_up_ms=self._short.warm_up_ms, dt_ms=self.effort.silent_dt_ms
+            cell,
+            self.drive,
+            warm_up_ms=self._short.warm_up_ms,
+            dt_ms=self.effort.silent_dt_ms,
+            engine=engine,
         )
         self._layouts: dict[int, SynapseLayout] = {}
         self._history: list[tuple[str, float]] = []
@@ -200,6 +201,7 @@ class Fitter:
                 orientation_deg=(_PEAK_DEG, _PEAK_DEG - _FLANK_DEG),
                 seed=self.seed + 3000,
                 bound=bound,
+                engine=self.engine,
                 on_advance=task.advance,
             )
 
@@ -239,6 +241,7 @@ class Fitter:
                 spiking_dt_ms=self.effort.spiking_dt_ms,
                 silent_dt_ms=self.effort.silent_dt_ms,
                 trials=trials,
+                engine=self.engine,
                 on_advance=task.advance,
             )
 
@@ -255,7 +258,7 @@ class Fitter:
         seconds = len(sets) * len(self.observed) * trials * self._short.duration_ms * 1e-3
         with self.progress.task(description, seconds) as task:
             expected = self._scale * expected_counts(
-                self._silent,
+                self._twin.engine,
                 [layout] * len(sets),
                 self._short,
                 self.drive,

@@ -1,33 +1,51 @@
-"""The silent twin: expected spike counts of soft events, differentiable in the fitted parameters."""
+"""The silent twin: expected spike counts of soft events, differentiable in the fitted parameters.
+
+An engine simulates the cell without somatic action potentials and, with its tape, takes the derivative of the expected
+counts back to event weights and synaptic strengths; JAX takes these to the fitted parameters.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
 
 from ketune._jax import jax, jnp
-from ketune.afferents import MAX_PER_STEP, STREAMS, Candidates, Drive, rate_hz
+from ketune.afferents import STREAMS, Candidates, Drive, rate_hz
 from ketune.cell import Cell, Overrides
-from ketune.engines.slots import lay_out
-from ketune.engines.twin import Twin
+from ketune.engines import create
 from ketune.errors import InputError
+from ketune.events import Events
 from ketune.fitting._parameters import drive_at, synapse_overrides, values_of
 from ketune.fitting._readout import Hazard, silent_cell
 
-_BACKGROUND = STREAMS.index("background")
-_STREAM_OF_PORT = {"exc": STREAMS.index("driven"), "pv": STREAMS.index("pv"), "sst": STREAMS.index("sst")}
-# A mark that no rate reaches: an empty slot has weight zero and gradient zero.
+# A mark that no rate reaches: an event that fills up an array has weight zero and gradient zero.
 _NEVER_HZ = 1e6
-# Lanes of one forward run: parameter sets share the cores. In reverse mode the lanes themselves are shared out, and
-# what is stored for them limits their number.
-_FORWARD_LANES, _REVERSE_LANES = 128, 36
+# Arrays are filled up to a multiple of this, so that few functions have to be compiled.
+_FILLED_TO = 1 << 16
 
-Features = dict[str, dict[str, np.ndarray]]
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Soft events, and what the weight of each depends on.
+
+    Attributes
+    ----------
+    events
+        Their weights mean nothing.
+    index
+        By stream, which of the events are its own.
+    of_stream
+        By stream the arguments of the weight, ``(n, ...)`` each, filled up.
+    """
+
+    events: Events
+    index: dict[int, np.ndarray]
+    of_stream: dict[int, dict[str, np.ndarray]]
 
 
 class SilentTwin:
@@ -44,8 +62,10 @@ class SilentTwin:
     dt_ms, dtype
         The silent cell has no fast transients: a step of 0.1 ms in float32 changes expected counts by less than the
         error of the readout; the fit states the measured difference.
-    checkpoint_steps
-        Steps between stored states in reverse mode.
+    engine
+        See :func:`ketune.engines.create`.
+    overrides
+        Parameters of the cell that are not fitted.
     """
 
     def __init__(
@@ -56,7 +76,7 @@ class SilentTwin:
         warm_up_ms: float,
         dt_ms: float = 0.1,
         dtype: Any = jnp.float32,
-        checkpoint_steps: int = 32,
+        engine: str = "auto",
         overrides: Overrides | None = None,
     ) -> None:
         if cell.tells_connections_apart:
@@ -65,167 +85,109 @@ class SilentTwin:
                 "plasticity or states of their own"
             )
         self.drive, self.dt_ms, self.warm_up_ms = drive, dt_ms, warm_up_ms
-        self.twin = Twin(silent_cell(cell), dt_ms=dt_ms, dtype=dtype)
+        self.engine = create(silent_cell(cell), engine, dt_ms=dt_ms, dtype=dtype)
         self._fixed = dict(overrides or {})
-        self._checkpoint_steps = checkpoint_steps
-        self._expected = jax.jit(self.expected)
-        self._pullback = jax.jit(
-            jax.grad(lambda u, cotangent, *args: jnp.sum(cotangent * self.expected(u, *args)))
-        )
+        self._weights = {k: jax.jit(partial(self._weight, k)) for k in range(len(STREAMS))}
+        self._count_slope = jax.jit(jax.grad(self._weighted_count))
+        self._pull = {k: jax.jit(partial(self._pulled, k)) for k in range(len(STREAMS))}
 
     def features(self, candidates: Candidates) -> Features:
-        """Candidates in slots: what the soft weight of each depends on."""
-        layout = lay_out(candidates.events, MAX_PER_STEP)
-        features: Features = {}
-        for index, port in enumerate(candidates.events.port_names):
-            here = candidates.events.port == index
-            at = layout.event_at[port]
-            shape = layout.compartment[port].shape
+        """Candidates, sorted by what their weights depend on."""
+        index, of_stream = {}, {}
+        for stream in range(len(STREAMS)):
+            here = np.flatnonzero(candidates.stream == stream)
+            if len(here):
+                index[stream] = here
+                of_stream[stream] = {
+                    "height": _filled(candidates.height_hz[here], _NEVER_HZ),
+                    "scale": _filled(np.maximum(candidates.scale_hz[here], 1e-6), 1.0),
+                    "course": _filled(candidates.time_course[here], 0.0),
+                    "deviate": _filled(candidates.deviate[here], 0.0),
+                    "tree": _filled(candidates.tree[here], 0),
+                    "orientation": _filled(candidates.orientation_deg[here], 0.0),
+                    "gain": _filled(candidates.gain_deviate[here], 0.0),
+                }
+        return Features(candidates.events, index, of_stream)
 
-            def filled(values, empty, dtype, shape=shape, at=at):
-                array = np.full(shape, empty, dtype)
-                array.reshape(-1)[at] = values
-                return array
-
-            f = {
-                "compartment": layout.compartment[port],
-                "height": filled(candidates.height_hz[here], _NEVER_HZ, np.float32),
-                "scale": filled(np.maximum(candidates.scale_hz[here], 1e-6), 1.0, np.float32),
-                "course": filled(candidates.time_course[here], 0.0, np.float32),
-            }
-            if port == "exc":
-                f["deviate"] = filled(candidates.deviate[here], 0.0, np.float32)
-                f["tree"] = filled(candidates.tree[here], 0, np.int8)
-                f["stream"] = filled(candidates.stream[here], 0, np.int8)
-            features[port] = f
-        return features
-
-    def _weights(
-        self, drive: Drive, slots: dict[str, dict[str, Array]], orientation: Array, gain: Array
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        compartment, weight = {}, {}
-        for port, f in slots.items():
-            rate = rate_hz(
-                drive,
-                _STREAM_OF_PORT[port],
-                gain_deviate=gain,
-                orientation_deg=orientation,
-                tree=f.get("tree"),
-                deviate=f.get("deviate"),
-                time_course=f["course"],
-                xp=jnp,
-            )
-            if port == "exc":
-                background = rate_hz(drive, _BACKGROUND, gain_deviate=gain, xp=jnp)
-                rate = jnp.where(f["stream"] == _BACKGROUND, background, rate)
-            compartment[port] = f["compartment"]
-            weight[port] = jax.nn.sigmoid((rate - f["height"]) / f["scale"]).astype(self.twin.dtype)
-        return compartment, weight
-
-    def expected(
-        self,
-        coordinates: Float[Array, " parameters"],
-        features: Features,
-        orientation: Float[Array, " lanes"],
-        gain: Float[Array, " lanes"],
-        hazard: Sequence[float],
-    ) -> Float[Array, " lanes"]:
-        """Expected spikes of every lane in the window; pure, and differentiable forward and in reverse.
-
-        Parameters
-        ----------
-        coordinates
-            Unbounded coordinates of the fitted parameters.
-        features
-            See :meth:`features`.
-        orientation, gain
-            Stimulus (``nan`` for a blank) and gain deviate of each lane.
-        hazard
-            ``(threshold_mV, width_mV, slope_hz_per_mV, refractory_ms)``.
-        """
-        values = values_of(coordinates.astype(self.twin.dtype), jnp)
-        drive = drive_at(values, self.drive)
-        parameters = self.twin.parameters(self._fixed)
-        for (label, name), value in synapse_overrides(values).items():
-            parameters[label] = {**parameters[label], name: jnp.reshape(value, (1, 1))}
-        n_steps = features["exc"]["height"].shape[0]
-        read = Hazard(*hazard)
-        counting = (np.arange(n_steps) + 1) * self.dt_ms > self.warm_up_ms
-
-        def step(carry, inputs):
-            v, states, total = carry
-            slots, counts = inputs
-            arrived = self.twin.arrivals(*self._weights(drive, slots, orientation, gain))
-            v, states = self.twin.step(v, states, parameters, arrived)
-            total = total + jnp.where(counts, read.rate_hz(v[0]) * (self.dt_ms * 1e-3), 0.0)
-            return (v, states, total), None
-
-        @jax.checkpoint
-        def segment(carry, inputs):
-            return jax.lax.scan(step, carry, inputs)
-
-        carry = (
-            *self.twin.initial(parameters, orientation.shape[0]),
-            jnp.zeros(orientation.shape, self.twin.dtype),
+    def _weight(
+        self, stream: int, coordinates: Float[Array, " parameters"], f: dict[str, Array]
+    ) -> Float[Array, " events"]:
+        """Soft presence of a stream's events."""
+        rate = rate_hz(
+            drive_at(values_of(coordinates, jnp), self.drive),
+            stream,
+            gain_deviate=f["gain"],
+            orientation_deg=f["orientation"],
+            tree=f["tree"],
+            deviate=f["deviate"],
+            time_course=f["course"],
+            xp=jnp,
         )
-        inputs = (features, jnp.asarray(counting))
-        whole = n_steps // self._checkpoint_steps * self._checkpoint_steps
-        if whole:
-            shaped = jax.tree.map(
-                lambda x: jnp.reshape(x[:whole], (-1, self._checkpoint_steps, *x.shape[1:])), inputs
-            )
-            carry, _ = jax.lax.scan(segment, carry, shaped)
-        carry, _ = segment(carry, jax.tree.map(lambda x: x[whole:], inputs))
-        return carry[2]
+        return jax.nn.sigmoid((rate - f["height"]) / f["scale"])
+
+    def _pulled(self, stream: int, coordinates: Array, f: dict[str, Array], cotangent: Array) -> Array:
+        return jax.vjp(lambda u: self._weight(stream, u, f), coordinates)[1](cotangent)[0]
+
+    def _at(self, coordinates: np.ndarray, features: Features) -> tuple[Events, Overrides]:
+        """Events with their weights, and the cell's parameters."""
+        u = jnp.asarray(coordinates, jnp.float64)
+        weight = np.empty(len(features.events.step))
+        for stream, here in features.index.items():
+            weight[here] = np.asarray(self._weights[stream](u, features.of_stream[stream]))[: len(here)]
+        return replace(features.events, weight=weight), self._strengths(coordinates)
+
+    def _strengths(self, coordinates: np.ndarray) -> Overrides:
+        synapses = synapse_overrides(values_of(np.asarray(coordinates, float)))
+        return {**self._fixed, **{key: np.asarray(value) for key, value in synapses.items()}}
+
+    def _counting(self, n_samples: int) -> np.ndarray:
+        """Which samples of the voltage count."""
+        return np.arange(n_samples) * self.dt_ms > self.warm_up_ms
+
+    def _weighted_count(self, v: Array, hazard: Sequence[float], cotangent: Array) -> Array:
+        return jnp.sum(Hazard(*hazard).rate_hz(v) * cotangent) * (self.dt_ms * 1e-3)
 
     def counts(
-        self,
-        coordinates: Sequence[np.ndarray],
-        features: Features,
-        orientation: np.ndarray,
-        gain: np.ndarray,
-        hazard: Hazard,
-    ) -> np.ndarray:
-        """Expected spikes ``(sets, lanes)`` of several parameter sets on the same soft events."""
-        points = [jnp.asarray(u, jnp.float64) for u in coordinates]
-        blocks = self._blocks(features, orientation, gain, -(-len(gain) // _FORWARD_LANES))
-        work = [(u, *block) for u in points for block in blocks]
-        h = tuple(hazard.as_dict().values())
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = list(pool.map(lambda args: np.asarray(self._expected(*args, h)), work))
-        per_set = len(blocks)
-        return np.stack([np.concatenate(results[i : i + per_set]) for i in range(0, len(results), per_set)])
+        self, coordinates: Sequence[np.ndarray], features: Features, hazard: Hazard
+    ) -> Float[np.ndarray, "sets lanes"]:
+        """Expected spikes in the window, of several parameter sets on the same soft events."""
+        results = []
+        for u in coordinates:
+            events, overrides = self._at(u, features)
+            run = self.engine.run(events, overrides=overrides)
+            v = run.v_mV[self._counting(len(run.v_mV)), 0].astype(float)
+            rate = hazard.rate_hz(v, softplus=lambda z: np.logaddexp(0.0, z))
+            results.append(rate.sum(axis=0) * self.dt_ms * 1e-3)
+        return np.stack(results)
 
     def gradient(
-        self,
-        coordinates: np.ndarray,
-        features: Features,
-        orientation: np.ndarray,
-        gain: np.ndarray,
-        hazard: Hazard,
-        cotangent: np.ndarray,
-    ) -> np.ndarray:
-        """Gradient ``(parameters,)`` of the sum of the lanes' expected spikes, each times its cotangent."""
-        h = tuple(hazard.as_dict().values())
+        self, coordinates: np.ndarray, features: Features, hazard: Hazard, cotangent: np.ndarray
+    ) -> Float[np.ndarray, " parameters"]:
+        """Gradient of the sum of the lanes' expected spikes, each times its cotangent."""
+        events, overrides = self._at(coordinates, features)
+        synapses = list(synapse_overrides(values_of(np.asarray(coordinates, float))))
+        tape = self.engine.tape(events, wrt=synapses, overrides=overrides)
+        slope = np.zeros(tape.v_mV.shape)
+        counting = self._counting(len(tape.v_mV))
+        slope[counting, 0] = self._count_slope(
+            jnp.asarray(tape.v_mV[counting, 0], jnp.float64),
+            tuple(hazard.as_dict().values()),
+            jnp.asarray(cotangent, jnp.float64),
+        )
+        found = tape.gradient(slope)
         u = jnp.asarray(coordinates, jnp.float64)
-        weights = np.asarray(cotangent, self.twin.dtype)
-        cores = os.cpu_count() or 1
-        n_blocks = -(-len(weights) // (_REVERSE_LANES * cores)) * cores
-        blocks = self._blocks(features, orientation, gain, n_blocks)
-        parts = [weights[part] for part in _parts(len(weights), n_blocks)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(lambda w, block: np.asarray(self._pullback(u, w, *block, h)), parts, blocks)
-            return np.sum(list(results), axis=0, dtype=float)
-
-    def _blocks(
-        self, features: Features, orientation: np.ndarray, gain: np.ndarray, n_blocks: int
-    ) -> list[tuple[Features, np.ndarray, np.ndarray]]:
-        o, g = (np.asarray(x, self.twin.dtype) for x in (orientation, gain))
-        parts = _parts(len(o), n_blocks)
-        return [(jax.tree.map(lambda x, p=p: x[:, :, p], features), o[p], g[p]) for p in parts]
+        _, pull = jax.vjp(lambda u: synapse_overrides(values_of(u, jnp)), u)
+        (total,) = pull({key: jnp.asarray(found.parameters[key].sum(), jnp.float64) for key in synapses})
+        for stream, here in features.index.items():
+            f = features.of_stream[stream]
+            own = np.zeros(len(f["height"]))
+            own[: len(here)] = found.weight[here]
+            total = total + self._pull[stream](u, f, jnp.asarray(own))
+        return np.asarray(total)
 
 
-def _parts(lanes: int, n_blocks: int) -> list[slice]:
-    """Blocks of one size, so that one compiled function serves all but perhaps the last."""
-    size = -(-lanes // n_blocks)
-    return [slice(start, start + size) for start in range(0, lanes, size)]
+def _filled(values: np.ndarray, empty: float) -> np.ndarray:
+    size = -(-len(values) // _FILLED_TO) * _FILLED_TO
+    result = np.full(size, empty, np.asarray(values).dtype)
+    result[: len(values)] = values
+    return result

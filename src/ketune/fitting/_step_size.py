@@ -9,8 +9,8 @@ import numpy as np
 
 from ketune.afferents import Drive, Grating, SynapseLayout, hard_events
 from ketune.cell import Cell, Overrides
+from ketune.engines import create
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import forward_engine
 from ketune.engines.schemes import Scheme, has_second_order
 from ketune.errors import InputError
 from ketune.events import Events
@@ -111,6 +111,7 @@ def measure_steps(
     bound: float = BOUND,
     trials: int = _TRIALS,
     window_ms: float = _WINDOW_MS,
+    engine: str = "auto",
     on_advance: Callable[[float], None] | None = None,
 ) -> StepSizes:
     """Choose steps for the cell at one parameter set.
@@ -125,6 +126,8 @@ def measure_steps(
         The synapses and their input; ``values`` are the fitted parameters, at which the cell has to fire.
     seed, trials, window_ms
         Of the events; trials of each orientation at first, and their counting window.
+    engine
+        See :func:`ketune.engines.create`.
     on_advance
         Called with simulated seconds, as many for every step.
 
@@ -139,13 +142,8 @@ def measure_steps(
 
     def engines(of: Cell) -> list[JaxEngine]:
         """The reference, then one for each candidate."""
-        second = scheme == "second_order"
-        reference = (
-            JaxEngine(of, dt_ms=reference_ms, scheme=scheme)
-            if second
-            else forward_engine(of, dt_ms=reference_ms)
-        )
-        return [reference, *(forward_engine(of, dt_ms=dt) for dt in CANDIDATES_MS)]
+        reference = create(of, engine, dt_ms=reference_ms, dtype=np.float32, scheme=scheme)
+        return [reference, *(create(of, engine, dt_ms=dt, dtype=np.float32) for dt in CANDIDATES_MS)]
 
     def drawn(batch: int) -> Events:
         numbers = range(batch * trials, (batch + 1) * trials)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 
 import numpy as np
@@ -64,8 +62,6 @@ class Surrogate:
         self.observed, self.trials, self.seed = tuple(observed), trials, seed
         self.gain, self.correction = stratified_gain(trials), correction
         self._scale = window_ms / grating.window_ms
-        self._lane_orientation = np.repeat(np.asarray(grating.orientation_deg, float), trials)
-        self._lane_gain = np.tile(self.gain, len(grating.orientation_deg))
 
     def with_correction(self, correction: Correction) -> Surrogate:
         """The same surrogate under another correction."""
@@ -90,7 +86,7 @@ class Surrogate:
         )
 
     def _expected(self, coordinates: Sequence[np.ndarray], features: Features) -> np.ndarray:
-        lanes = self.twin.counts(coordinates, features, self._lane_orientation, self._lane_gain, self.hazard)
+        lanes = self.twin.counts(coordinates, features, self.hazard)
         return self._scale * lanes.astype(float).reshape(len(coordinates), len(self.observed), self.trials)
 
     def expected(self, coordinates: np.ndarray) -> np.ndarray:
@@ -112,9 +108,8 @@ class Surrogate:
         return sum(law.log_likelihood for law in self._laws(self.expected(coordinates)))
 
     def log_likelihoods(self, coordinates: Sequence[np.ndarray]) -> np.ndarray:
-        """Log-likelihood at each of several parameter sets, which run side by side."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.array(list(pool.map(self.log_likelihood, coordinates)))
+        """Log-likelihood at each of several parameter sets."""
+        return np.array([self.log_likelihood(u) for u in coordinates])
 
     def bias_correction(self, coordinates: np.ndarray) -> float:
         """How much the log-likelihood was corrected for the finite number of simulated trials."""
@@ -129,9 +124,7 @@ class Surrogate:
     def gradient(self, coordinates: np.ndarray, features: Features) -> np.ndarray:
         """Gradient of the log-likelihood by reverse-mode differentiation of the whole simulation."""
         slope = self._scale * self.slope(self._expected([coordinates], features)[0])
-        return self.twin.gradient(
-            coordinates, features, self._lane_orientation, self._lane_gain, self.hazard, slope.ravel()
-        )
+        return self.twin.gradient(coordinates, features, self.hazard, slope.ravel())
 
     def derivatives(self, coordinates: np.ndarray, *, information: bool) -> Derivatives:
         """Gradient (reverse mode), or gradient and information from the Jacobian of all lanes.
