@@ -49,7 +49,7 @@ class Statements:
 
     def print(
         self,
-        function: Callable[[list[Any], list[Any]], Sequence[Any]],
+        function: Callable[[list[Any], list[Any]], Sequence[Any]] | Any,
         varying: Sequence[str],
         constants: Sequence[np.ndarray],
     ) -> tuple[list[str], list[str]]:
@@ -57,13 +57,14 @@ class Statements:
 
         Parameters
         ----------
+        function
+            Itself, or as :func:`traced` returns it.
         varying
             Names of C++ vectors.
         constants
             ``(rows, 1)`` or ``(rows, lanes)`` each, float64.
         """
-        scalar = jax.ShapeDtypeStruct((), np.float64)
-        closed = jax.make_jaxpr(function)([scalar] * len(varying), [scalar] * len(constants))
+        closed = traced(function, len(varying), len(constants)) if callable(function) else function
         values: list[Any] = [*varying, *constants]
         lines: list[str] = []
         results = self._walk(closed.jaxpr, list(closed.consts), values, lines)
@@ -178,6 +179,12 @@ class Statements:
             held.append(array)
             self._kept.append(x)
         return self._slot_of[id(x)]
+
+
+def traced(function: Callable[[list[Any], list[Any]], Sequence[Any]], n_varying: int, n_constants: int) -> Any:
+    """The function of scalars as a jaxpr: tracing takes longer than printing."""
+    scalar = jax.ShapeDtypeStruct((), np.float64)
+    return jax.make_jaxpr(function)([scalar] * n_varying, [scalar] * n_constants)
 
 
 def _needed(jaxpr: Any) -> set[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ketune._jax import jax, jnp
 from ketune.engines import _rate_tables as rate_tables
-from ketune.engines._elementwise import Statements
+from ketune.engines._elementwise import Statements, traced
 from ketune.engines._numerical import elementwise
 from ketune.engines._program import Program, program
 from ketune.engines.twin import Parameters, Twin
@@ -269,6 +269,7 @@ class _Part:
 
     def __init__(self, whole: Program, itemsize: int) -> None:
         self.whole = self.program = whole
+        self._once: dict[tuple[Any, ...], Any] = {}
         self.itemsize = itemsize
         self.constants: list[Any] = []
         self.tables: list[np.ndarray] | None = None
@@ -276,10 +277,35 @@ class _Part:
         self._slopes: tuple[Any, list[np.ndarray] | None] | None = None
         self._values = np.empty((0, 0))  # of the rates' constants, a row for each group
 
+    def once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What follows from the program alone, made at its first use."""
+        whole = (id(self.program), *key)
+        if whole not in self._once:
+            self._once[whole] = (self.program, make())  # kept with its program, whose identity is the key
+        return self._once[whole][1]
+
+    def evaluated(self, p: dict[str, Any]) -> list[np.ndarray]:
+        """The constants for parameters ``(rows, 1)`` or ``(rows, lanes)``, in such shapes."""
+        program, names = self.program, list(p)
+        if not program.n_constants:
+            return []
+
+        def function(x: list[Any]) -> list[Any]:
+            return program.constants(dict(zip(names, x, strict=True)))
+
+        evaluate = self.once(("constants", *names), lambda: elementwise(function, len(names)))
+        found = evaluate([p[name] for name in names])
+        rows, lanes = (max(np.shape(x)[axis] for x in p.values()) for axis in (0, 1))
+        wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
+        return [
+            np.broadcast_to(c, (rows, lanes if wide & origins else 1))
+            for c, origins in zip(found, program.of_parameter, strict=True)
+        ]
+
     def prepare(self, p: dict[str, Any]) -> None:
         """Evaluate the constants, and find tables of the rates where there may be some."""
         for _ in range(_MOST_ATTEMPTS):
-            self.constants = _evaluated(self.program, p)
+            self.constants = self.evaluated(p)
             used = [np.asarray(c) for c, u in zip(self.constants, self.program.in_rates, strict=True) if u]
             if not self.program.n_rates or any(c.shape[1] > 1 for c in used):
                 break
@@ -296,7 +322,7 @@ class _Part:
                 return
             self.program, self.tables = self.program.without(failed), None
         self.program, self.tables = self.whole, None
-        self.constants = _evaluated(self.program, p)
+        self.constants = self.evaluated(p)
 
     def _placed(self, used: np.ndarray) -> list[Any]:
         """A group's constants; those that no rate needs are left 0."""
@@ -349,23 +375,8 @@ def _by_rate(groups: Sequence[Sequence[np.ndarray | None]]) -> tuple[list[np.nda
     return result, failed
 
 
-def _evaluated(part: Program, p: dict[str, Any]) -> list[np.ndarray]:
-    """The constants for parameters ``(rows, 1)`` or ``(rows, lanes)``, in such shapes."""
-    if not part.n_constants:
-        return []
-    names, rows = list(p), max(np.shape(x)[0] for x in p.values())
-    evaluate = elementwise(lambda x: part.constants(dict(zip(names, x, strict=True))), len(names))
-    found = evaluate([p[name] for name in names])
-    wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
-    lanes = max(np.shape(x)[1] for x in p.values())
-    return [
-        np.broadcast_to(c, (rows, lanes if wide & origins else 1))
-        for c, origins in zip(found, part.of_parameter, strict=True)
-    ]
-
-
-def _traced(part: Program, p: dict[str, Any]) -> list[Any]:
-    """The same as JAX computes it, to be differentiated."""
+def _differentiable(part: Program, p: dict[str, Any]) -> list[Any]:
+    """A program's constants as JAX computes them, in the shapes of :meth:`_Part.evaluated`."""
     if not part.n_constants:
         return []
     rows, lanes = (max(np.shape(x)[axis] for x in p.values()) for axis in (0, 1))
@@ -476,7 +487,7 @@ class _Mechanism:
 
         def collected(chosen: dict[str, Any]) -> list[Any]:
             full = p | chosen
-            of_parts = [_traced(part, full) for part in programs]
+            of_parts = [_differentiable(part, full) for part in programs]
             jump = self.mechanism.event_jump(full) if jumping else {}
             return [of_parts[m][j] for m, which in enumerate(selected) for j in which] + [
                 jnp.asarray(jump[states[j]]) for j in jumping
@@ -602,6 +613,13 @@ class _Body:
         more = f", {slope}, real(2) * PIECES_PER_mV" if slope else ""
         return f"{name}<{degree}>(t + {offset}, at, v{more})"
 
+    def _print(self, name: str, function: Callable[..., Any], varying: list[str]) -> tuple[list[str], list[str]]:
+        constants = self.part.constants
+        jaxpr = self.part.once(
+            (name, *self.selected), lambda: traced(function, len(varying), len(constants))
+        )
+        return self.statements.print(jaxpr, varying, constants)
+
     @property
     def _f(self) -> list[str]:
         return [f"f{i}_" for i in range(self.n_rates)]
@@ -611,9 +629,7 @@ class _Body:
         if not self.n_rates:
             return []
         program = self.part.program
-        lines, results = self.statements.print(
-            lambda x, c: program.rates(x[0], c), ["v"], self.part.constants
-        )
+        lines, results = self._print("rates", lambda x, c: program.rates(x[0], c), ["v"])
         direct = [*lines, *(f"{f} = {x};" for f, x in zip(self._f, results, strict=True))]
         head = [f"    V {', '.join(self._f)};"]
         if self._begin is None:
@@ -628,8 +644,8 @@ class _Body:
     def value(self, x: list[str]) -> tuple[list[str], list[str]]:
         program, n = self.part.program, len(x)
         lines = self._rates(slopes=False)
-        more, results = self.statements.print(
-            lambda a, c: program.rest(a[0], a[1 : 1 + n], a[1 + n :], c), ["v", *x, *self._f], self.part.constants
+        more, results = self._print(
+            "rest", lambda a, c: program.rest(a[0], a[1 : 1 + n], a[1 + n :], c), ["v", *x, *self._f]
         )
         return [*lines, *(f"    {line}" for line in more)], results
 
@@ -648,7 +664,7 @@ class _Body:
             v_bar, s_bar, f_bar, c_bar = pull(list(bars))
             return [v_bar, *s_bar, *f_bar, *c_bar]
 
-        more, results = self.statements.print(rest, ["v", *x, *self._f, *y_bar], self.part.constants)
+        more, results = self._print("rest adjoint", rest, ["v", *x, *self._f, *y_bar])
         v_bar, s_bar, f_bar, c_bar = results[0], results[1 : 1 + n], results[1 + n : 1 + n + m], results[1 + n + m :]
         lines += [f"    {line}" for line in more]
         if not m:
@@ -666,7 +682,7 @@ class _Body:
             v_bar, c_bar = pull(list(a[1:]))
             return [v_bar, *c_bar]
 
-        more, results = self.statements.print(rates, ["v", *(f"fb{i}_" for i in range(m))], self.part.constants)
+        more, results = self._print("rates adjoint", rates, ["v", *(f"fb{i}_" for i in range(m))])
         direct = [*more, f"vb_ += {results[0]};", *(f"cb{j}_ += {x};" for j, x in zip(in_rates, results[1:], strict=True))]
         tabled = self._tabled_slopes()
         if tabled is None:
