@@ -369,9 +369,9 @@ def verify(
 
     Every mechanism alone, the calcium channels with their pool, and all mechanisms together on the default cell, at
     6.3, 23 and 37 degC where the temperature matters; the spiking cell with synapses on two morphologies; with and
-    without the drug; mechanisms, calcium and a spiking cell in second-order steps too. The voltages agree within 1e-6 mV
-    over one second in every compartment, or the exit code is 1. How far the native engine is from NEURON itself, which
-    linearises currents less exactly, stands beside it.
+    without the drug; mechanisms, calcium and a spiking cell in second-order steps too. The voltages agree within
+    1e-6 mV over one second in every compartment, or the exit code is 1. How far the native engine is from NEURON
+    itself, which linearises currents less exactly, stands beside it.
 
     Examples:
 

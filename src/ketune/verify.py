@@ -52,9 +52,9 @@ def run_verify(
     -------
     dict
         ``ok``; ``max_dv_mV`` over all cases, and ``max_dv_native_mV``; ``cases``, each with ``name``, ``condition``,
-        ``celsius``, ``scheme``, ``max_dv_mV`` (None where NEURON did not run or finish), ``max_dstate_rel`` (mechanisms alone),
-        where and when the voltages differed most (``compartment``, ``at_ms``), their range, ``ok`` and, where that is
-        false, ``problem``; synaptic cases also with ``n_spikes`` and ``n_nmda_spikes``
+        ``celsius``, ``scheme``, ``max_dv_mV`` (None where NEURON did not run or finish), ``max_dstate_rel`` (mechanisms
+        alone), where and when the voltages differed most (``compartment``, ``at_ms``), their range, ``ok`` and, where
+        that is false, ``problem``; synaptic cases also with ``n_spikes`` and ``n_nmda_spikes``
         (:func:`ketune.plateaus.nmda_spikes`); ``native`` (:func:`ketune.verify_native.native_entries`) or None; what
         was required (``contract_mV``, ``min_spikes``, ``min_nmda_spikes``), ``duration_ms``, ``dt_ms``, the drugged
         condition, and ``seconds``.

@@ -16,8 +16,8 @@ from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines.connections import arrival_counts, connections, with_effective_weights
 from ketune.engines.jax_tape import TapeRecorder
-from ketune.engines.tape import Key, Tape, differentiated
 from ketune.engines.schemes import Scheme
+from ketune.engines.tape import Key, Tape, differentiated
 from ketune.engines.twin import Arrivals, Derivative, Parameters, States, Twin
 from ketune.events import Events
 

@@ -21,9 +21,9 @@ from ketune.engines._elementwise import UnprintableError
 from ketune.engines._lane_blocks import CellNumbers, LaneBlock, NodeOrder
 from ketune.engines._native_build import aligned, kernel
 from ketune.engines._native_source import CellPrinter
-from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV, Block, JaxEngine, Recording, SimulateBlock
-from ketune.engines.schemes import Scheme
+from ketune.engines.jax_engine import Block, JaxEngine, Recording, SimulateBlock, SPIKE_THRESHOLD_mV
 from ketune.engines.native_tape import NativeTape, derived_of
+from ketune.engines.schemes import Scheme
 from ketune.engines.tape import Key, Tape, differentiated
 from ketune.engines.twin import Parameters
 from ketune.errors import InputError
@@ -62,10 +62,6 @@ class NativeEngine(JaxEngine):
         if any(len(np.unique(p.compartments)) < len(p.compartments) for p in self.twin.cell.placements):
             return "a mechanism is placed twice on a compartment"
         return None
-
-    def reason_for_xla(self) -> str | None:
-        """Why XLA simulates this cell instead of the kernel; None where the kernel does."""
-        return None if self.twin.is_plain else "it is more than voltage and states to which events add"
 
     def _plan(
         self,

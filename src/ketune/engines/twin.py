@@ -412,9 +412,8 @@ class Twin:
         extra = ((0, self.n_nodes - self.n_compartments), (0, 0))
         diagonal = self.fixed_diagonal + jnp.pad(slope, extra)
         change = self.solver.solve(diagonal, self.solver.axial_current(v) - jnp.pad(current, extra))
-        if self.scheme == "second_order":
-            if self.ions.varying:
-                states[IONS] = self.ions.at_voltage(states[IONS], ion_slopes, change[: self.n_compartments])
+        if self.scheme == "second_order" and self.ions.varying:
+            states[IONS] = self.ions.at_voltage(states[IONS], ion_slopes, change[: self.n_compartments])
         v = v + self.updates * change
         if self.has_clock:
             clock = states[CLOCK]

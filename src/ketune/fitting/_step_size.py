@@ -157,8 +157,8 @@ def measure_steps(
     first = drawn(0)
     for batch in range(_BATCHES):
         events = drawn(batch) if batch else first
-        for engine, found in zip(spiking, counts, strict=True):
-            found.append(_counts(engine, events, overrides, on_advance))
+        for simulator, found in zip(spiking, counts, strict=True):
+            found.append(_counts(simulator, events, overrides, on_advance))
         reference, *others = (np.concatenate(found) for found in counts)
         spiking_errors = _errors(others, reference)
         if not any(e.undecided(bound) for e in spiking_errors):
@@ -169,7 +169,7 @@ def measure_steps(
             "measured; state the step, such as --dt '0.05 ms'"
         )
     best, *silent = (
-        _silent_voltage(engine, first, overrides, on_advance) for engine in engines(silent_cell(cell))
+        _silent_voltage(simulator, first, overrides, on_advance) for simulator in engines(silent_cell(cell))
     )
     hazard = fit_hazard(best, reference[: best.shape[1]], window_ms).hazard
     silent_errors = _errors(
