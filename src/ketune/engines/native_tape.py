@@ -20,9 +20,11 @@ from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines._lane_blocks import CellNumbers, LaneBlock
 from ketune.engines._native_build import Reverse, aligned
+from ketune.engines._program import program
 from ketune.engines.tape import Gradient, Key, Tape
 from ketune.engines.twin import Parameters
 from ketune.events import Events
+from ketune.mechanisms import Mechanism
 
 _CHECKPOINT_BYTES = 256e6
 _LEAST_STRETCH = 32
@@ -32,12 +34,26 @@ Collected = dict[str, np.ndarray]
 
 
 def derived_of(cell: Cell, wrt: Sequence[Key], parameters: Parameters) -> dict[str, tuple[str, ...]]:
-    """By label the parameters asked for, and what the mechanism derives from parameters."""
-    names: dict[str, set[str]] = {p.label: set() for p in cell.placements}
+    """By label the parameters asked for, and what the mechanism derives from them."""
+    asked: dict[str, set[str]] = {p.label: set() for p in cell.placements}
     for label, name in wrt:
-        mechanism = cell.placement(label).mechanism
-        names[label] |= {name, *mechanism.derived(dict(parameters[label]))}
-    return {label: tuple(sorted(found)) for label, found in names.items()}
+        asked[label].add(name)
+    return {
+        label: tuple(sorted(names | _following(cell.placement(label).mechanism, frozenset(names), parameters[label])))
+        for label, names in asked.items()
+    }
+
+
+def _following(mechanism: Mechanism, names: frozenset[str], parameters: Mapping[str, Any]) -> set[str]:
+    """Derived values that depend on some of the parameters."""
+    derived = list(mechanism.derived(dict(parameters))) if names else []
+    given = [name for name in parameters if name not in derived]
+
+    def of(name: str) -> frozenset[str]:
+        part = program(lambda _v, _x, p: [mechanism.derived(p)[name]], 0, given, np.dtype(np.float64))
+        return frozenset().union(*part.of_parameter)
+
+    return {name for name in derived if of(name) & names}
 
 
 @dataclass(eq=False)

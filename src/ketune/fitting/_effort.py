@@ -50,7 +50,7 @@ class Effort:
     draws: int = 5
     kept: int = 4
     check_trials: int = 200
-    replay_trials: int = 2
+    replay_trials: int = 1
     spiking_dt_ms: float = 0.05
     silent_dt_ms: float = 0.1
 
