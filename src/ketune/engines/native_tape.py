@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,21 +40,25 @@ def derived_of(cell: Cell, wrt: Sequence[Key], parameters: Parameters) -> dict[s
     for label, name in wrt:
         asked[label].add(name)
     return {
-        label: tuple(sorted(names | _following(cell.placement(label).mechanism, frozenset(names), parameters[label])))
+        label: tuple(
+            sorted(names | _following(cell.placement(label).mechanism, frozenset(names), tuple(parameters[label])))
+        )
         for label, names in asked.items()
     }
 
 
-def _following(mechanism: Mechanism, names: frozenset[str], parameters: Mapping[str, Any]) -> set[str]:
+@cache
+def _following(mechanism: Mechanism, names: frozenset[str], parameters: tuple[str, ...]) -> frozenset[str]:
     """Derived values that depend on some of the parameters."""
-    derived = list(mechanism.derived(dict(parameters))) if names else []
+    scalar = jax.ShapeDtypeStruct((), np.float64)
+    derived = jax.eval_shape(mechanism.derived, dict.fromkeys(parameters, scalar))
     given = [name for name in parameters if name not in derived]
 
-    def of(name: str) -> frozenset[str]:
+    def origins(name: str) -> frozenset[str]:
         part = program(lambda _v, _x, p: [mechanism.derived(p)[name]], 0, given, np.dtype(np.float64))
         return frozenset().union(*part.of_parameter)
 
-    return {name for name in derived if of(name) & names}
+    return frozenset(name for name in derived if origins(name) & names)
 
 
 @dataclass(eq=False)
