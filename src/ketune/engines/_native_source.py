@@ -138,6 +138,7 @@ class CellPrinter:
                 *(["#define ADJOINT"] if adjoint else []),
                 _kernel_file("vector.hpp"),
                 f"enum {{ JUMP_LANES = {jump_lanes} }};",
+                f"enum {{ SPARE = {rate_tables.SPARE} }};",
                 f"const real LOWEST_mV = {rate_tables.RANGE_mV[0]!r}, PIECES_PER_mV = real({tables.pieces_per_mV!r});",
                 head,
                 *(p.functions for p in printed),
@@ -160,7 +161,7 @@ def _everywhere(name: str, signature: str, printed: Sequence[_Printed]) -> list[
     arguments = ", ".join(x.split()[-1] for x in signature.split(", "))
     return [
         f"INLINE void {name}(Cursor& q, uint64_t present, {signature}) {{",
-        "    const Place at = locate(v, LOWEST_mV, PIECES_PER_mV);",
+        "    const Place at = locate(v, LOWEST_mV, PIECES_PER_mV, PIECES - SPARE);",
         *(
             f"    if (present & (uint64_t(1) << {k})) {name}_{k}(q, at, {arguments});"
             for k, p in enumerate(printed)
@@ -219,7 +220,7 @@ class _Tables:
     def __init__(self, dtype: np.dtype) -> None:
         self.itemsize = dtype.itemsize
         low, high = rate_tables.RANGE_mV
-        self.pieces_per_mV = rate_tables.PIECES[self.itemsize] / (high - low)
+        self.pieces_per_mV = (rate_tables.PIECES[self.itemsize] - rate_tables.SPARE) / (high - low)
         self._parts: list[np.ndarray] = []
 
     def add(self, groups: np.ndarray) -> np.ndarray:

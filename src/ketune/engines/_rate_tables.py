@@ -18,15 +18,17 @@ from numpy.polynomial import chebyshev
 RANGE_mV = (-100.0, 60.0)
 PIECES = {4: 32, 8: 16}
 """By the size of a number: as many as two registers of 64 bytes hold."""
+SPARE = 2
+"""Of these so many are kept for what lies on the right of a kink."""
 DEGREES = {4: (5, 7), 8: (11, 13, 15)}
 """Tried in turn; odd, so that the number of levels tells a broken table."""
+_BROKEN_LEVELS = 3  # beyond those of a smooth one
 # Of the largest value in a piece. Derivatives that reverse mode adds up need less.
 _TOLERANCE = {4: 3e-7, 8: 1e-12}
 _SLOPE_TOLERANCE = {4: 3e-6, 8: 1e-11}
 _CHECKED = 33
 # To find a kink.
 _SAMPLES = 401
-_MOST_BREAKS = 4
 
 Rates = Callable[[np.ndarray], np.ndarray]
 """Voltages ``(n,)`` in mV to rates ``(rates, n)``, in float64."""
@@ -35,8 +37,9 @@ Rates = Callable[[np.ndarray], np.ndarray]
 def tables(rates: Rates, itemsize: int, *, slopes: bool = False) -> list[np.ndarray | None]:
     """The table of each rate, ``(levels, pieces)``; None where it misses the tolerance.
 
-    A smooth rate has the coefficients of each piece, highest power first. Where a piece contains one kink or jump, the
-    rate has those on its left, those on its right, and where (mV) each piece is broken.
+    A table has the coefficients of each piece, highest power first. Where a piece contains one kink or jump, these are
+    the ones on its left, and those on its right belong to a spare piece; then follow the voltage of each piece's kink,
+    the number of the spare piece (as bits of a whole number), and an empty level.
 
     Parameters
     ----------
@@ -57,7 +60,8 @@ def tables(rates: Rates, itemsize: int, *, slopes: bool = False) -> list[np.ndar
 def degree_of(table: np.ndarray) -> tuple[int, bool]:
     """Degree of a table's polynomials, and whether it is broken somewhere."""
     levels = table.shape[-2]
-    return (levels - 1) // 2 - 1 if levels % 2 else levels - 1, bool(levels % 2)
+    broken = bool(levels % 2)
+    return levels - 1 - (_BROKEN_LEVELS if broken else 0), broken
 
 
 def alike(tables: Sequence[np.ndarray]) -> np.ndarray:
@@ -69,12 +73,18 @@ def alike(tables: Sequence[np.ndarray]) -> np.ndarray:
 
 def _in_form(table: np.ndarray, degree: int, *, broken: bool) -> np.ndarray:
     own, is_broken = degree_of(table)
-    missing = np.zeros((degree - own, table.shape[1]), table.dtype)
-    if not broken:
-        return np.concatenate([missing, table])
-    left, right = (table[: own + 1], table[own + 1 : 2 * own + 2]) if is_broken else (table, table)
-    breaks = table[-1:] if is_broken else np.full((1, table.shape[1]), RANGE_mV[1], table.dtype)
-    return np.concatenate([missing, left, missing, right, breaks])
+    padded = np.concatenate([np.zeros((degree - own, table.shape[1]), table.dtype), table])
+    return padded if is_broken or not broken else _with_breaks(padded, {})
+
+
+def _with_breaks(coefficients: np.ndarray, breaks: dict[int, float]) -> np.ndarray:
+    """Coefficients with the levels that say where pieces are broken; the spare pieces follow in the order of these."""
+    pieces, real = coefficients.shape[1], coefficients.dtype
+    at, spare = np.full(pieces, RANGE_mV[1], real), np.arange(pieces)
+    for number, (piece, voltage) in enumerate(sorted(breaks.items())):
+        at[piece], spare[piece] = voltage, pieces - SPARE + number
+    bits = spare.astype(np.int32 if real.itemsize == 4 else np.int64).view(real)
+    return np.concatenate([coefficients, np.stack([at, bits, np.zeros(pieces, real)])])
 
 
 def _one(rates: Rates, k: int) -> Rates:
@@ -82,25 +92,26 @@ def _one(rates: Rates, k: int) -> Rates:
 
 
 def _table(rate: Rates, itemsize: int, degree: int, *, slopes: bool) -> np.ndarray | None:
-    edges = np.linspace(*RANGE_mV, PIECES[itemsize] + 1)
+    edges = np.linspace(*RANGE_mV, PIECES[itemsize] - SPARE + 1)
     fit = _Fit(itemsize, degree, (_SLOPE_TOLERANCE if slopes else _TOLERANCE)[itemsize])
-    (table,), (good,) = fit.on(rate, edges[:-1], edges[1:], edges[:-1], edges[1:])
-    return table if np.all(good) else _broken(rate, edges, table, good, fit)
-
-
-def _broken(rate: Rates, edges: np.ndarray, smooth: np.ndarray, good: np.ndarray, fit: _Fit) -> np.ndarray | None:
-    left, right, breaks = smooth.copy(), smooth.copy(), np.full(len(good), RANGE_mV[1])
-    if np.sum(~good) > _MOST_BREAKS:
+    (found,), (good,) = fit.on(rate, edges[:-1], edges[1:], edges[:-1], edges[1:])
+    table = np.pad(found, ((0, 0), (0, SPARE)))
+    if np.all(good):
+        return table
+    if np.sum(~good) > SPARE:
         return None
-    for piece in np.flatnonzero(~good):
+    breaks = {}
+    for number, piece in enumerate(np.flatnonzero(~good)):
         low, high = edges[piece], edges[piece + 1]
         at = _break(lambda v: rate(v)[0], low, high)
-        sides, accurate = fit.on(rate, np.array([low, at]), np.array([at, high]), *np.repeat([[low], [high]], 2, axis=1))
+        (sides,), accurate = fit.on(
+            rate, np.array([low, at]), np.array([at, high]), *np.repeat([[low], [high]], 2, axis=1)
+        )
         if not np.all(accurate):
             return None
-        left[:, piece], right[:, piece] = sides[0].T
-        breaks[piece] = at
-    return np.concatenate([left, right, breaks[None].astype(left.dtype)])
+        table[:, piece], table[:, table.shape[1] - SPARE + number] = sides.T
+        breaks[int(piece)] = at
+    return _with_breaks(table, breaks)
 
 
 def _break(function: Callable[[np.ndarray], np.ndarray], low: float, high: float) -> float:
@@ -155,15 +166,15 @@ class _Fit:
                 for k in range(len(powers)):
                     c = np.polynomial.Polynomial(powers[k, i])(inner).coef
                     powers[k, i] = np.pad(c, (0, self.degree + 1 - len(c)))
-        table = np.ascontiguousarray(np.moveaxis(powers, 2, 1)[:, ::-1]).astype(self.real)
         at = np.linspace(-1.0, 1.0, _CHECKED + 2)[1:-1]
         exact = values(at)
         in_piece = ((at[None] - shift[:, None]) / scale[:, None]).astype(self.real)
         found = np.zeros(exact.shape, self.real)
-        for power in np.moveaxis(table, 1, 0):
-            found = found * in_piece + power[..., None]
-        error, size = (np.max(np.abs(x), axis=2) for x in (found - exact, exact))
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # a rate with a pole: not accurate
+            table = np.ascontiguousarray(np.moveaxis(powers, 2, 1)[:, ::-1]).astype(self.real)
+            for power in np.moveaxis(table, 1, 0):
+                found = found * in_piece + power[..., None]
+            error, size = (np.max(np.abs(x), axis=2) for x in (found - exact, exact))
             return table, error <= self.tolerance * size
 
 

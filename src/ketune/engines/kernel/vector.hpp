@@ -145,10 +145,10 @@ struct Place {
 };
 #ifdef WIDE
 enum { PIECES = 2 * W, TABLES = 1 };
-INLINE Place locate(V v, real lowest, real pieces_per_mV) {
+INLINE Place locate(V v, real lowest, real pieces_per_mV, int uniform) {
     const V x = (v - lowest) * pieces_per_mV;
     Place place;
-    place.inside = all((x >= splat(0)) & (x < splat(PIECES)));
+    place.inside = all((x >= splat(0)) & (x < splat(uniform)));
 #ifdef DOUBLE
     place.piece = (N)_mm512_cvttpd_epi64((__m512d)x);
     place.t = real(2) * (x - (V)_mm512_cvtepi64_pd((__m512i)place.piece)) - real(1);
@@ -167,40 +167,41 @@ INLINE V looked_up(const real* entries, N piece) {
 }
 #else
 enum { PIECES = 1, TABLES = 0 };
-INLINE Place locate(V, real, real) { return Place{false, N{}, V{}}; }
+INLINE Place locate(V, real, real, int) { return Place{false, N{}, V{}}; }
 INLINE V looked_up(const real*, N) { return V{}; }
 #endif
 // Coefficients from the highest power to the lowest, PIECES of each.
-template <int DEGREE> INLINE V polynomial(const real* coefficients, const Place& at, V) {
-    V y = looked_up(coefficients, at.piece);
+template <int DEGREE> INLINE V polynomial_of(const real* coefficients, N piece, V t) {
+    V y = looked_up(coefficients, piece);
 #pragma GCC unroll 32
-    for (int k = 1; k <= DEGREE; ++k) y = y * at.t + looked_up(coefficients + k * PIECES, at.piece);
+    for (int k = 1; k <= DEGREE; ++k) y = y * t + looked_up(coefficients + k * PIECES, piece);
     return y;
 }
-// The same with its derivative with respect to the voltage: exactly that of the number that `polynomial` gives.
-template <int DEGREE> INLINE V polynomial_slope(const real* coefficients, const Place& at, V, V& slope, real per_mV) {
-    V y = looked_up(coefficients, at.piece), dy = V{};
+// The same with its derivative with respect to the voltage: exactly that of the number that `polynomial_of` gives.
+template <int DEGREE> INLINE V polynomial_slope_of(const real* coefficients, N piece, V t, V& slope, real per_mV) {
+    V y = looked_up(coefficients, piece), dy = V{};
 #pragma GCC unroll 32
     for (int k = 1; k <= DEGREE; ++k) {
-        dy = dy * at.t + y;
-        y = y * at.t + looked_up(coefficients + k * PIECES, at.piece);
+        dy = dy * t + y;
+        y = y * t + looked_up(coefficients + k * PIECES, piece);
     }
     slope = dy * per_mV;
     return y;
 }
-// With a kink in some pieces: coefficients on its left, on its right, and where it is.
-template <int DEGREE> INLINE V broken_polynomial(const real* coefficients, const Place& at, V v) {
-    const real* const right = coefficients + (DEGREE + 1) * PIECES;
-    return choose(v < looked_up(right + (DEGREE + 1) * PIECES, at.piece), polynomial<DEGREE>(coefficients, at, v),
-                  polynomial<DEGREE>(right, at, v));
+// On the right of a kink another piece's coefficients hold, in the same coordinate.
+template <int DEGREE> INLINE N beyond_kink(const real* coefficients, N piece, V v) {
+    const real* const kinks = coefficients + (DEGREE + 1) * PIECES;
+    return v < looked_up(kinks, piece) ? piece : as_bits(looked_up(kinks + PIECES, piece));
 }
-template <int DEGREE>
-INLINE V broken_polynomial_slope(const real* coefficients, const Place& at, V v, V& slope, real per_mV) {
-    const real* const right = coefficients + (DEGREE + 1) * PIECES;
-    const N left = v < looked_up(right + (DEGREE + 1) * PIECES, at.piece);
-    V slope_left, slope_right;
-    const V y = polynomial_slope<DEGREE>(coefficients, at, v, slope_left, per_mV);
-    const V z = polynomial_slope<DEGREE>(right, at, v, slope_right, per_mV);
-    slope = choose(left, slope_left, slope_right);
-    return choose(left, y, z);
+template <int DEGREE> INLINE V polynomial(const real* c, const Place& at, V) {
+    return polynomial_of<DEGREE>(c, at.piece, at.t);
+}
+template <int DEGREE> INLINE V polynomial_slope(const real* c, const Place& at, V, V& slope, real per_mV) {
+    return polynomial_slope_of<DEGREE>(c, at.piece, at.t, slope, per_mV);
+}
+template <int DEGREE> INLINE V broken_polynomial(const real* c, const Place& at, V v) {
+    return polynomial_of<DEGREE>(c, beyond_kink<DEGREE>(c, at.piece, v), at.t);
+}
+template <int DEGREE> INLINE V broken_polynomial_slope(const real* c, const Place& at, V v, V& slope, real per_mV) {
+    return polynomial_slope_of<DEGREE>(c, beyond_kink<DEGREE>(c, at.piece, v), at.t, slope, per_mV);
 }
