@@ -104,12 +104,11 @@ def _table(rate: Rates, itemsize: int, degree: int, *, slopes: bool) -> np.ndarr
     for number, piece in enumerate(np.flatnonzero(~good)):
         low, high = edges[piece], edges[piece + 1]
         at = _break(lambda v: rate(v)[0], low, high)
-        (sides,), accurate = fit.on(
-            rate, np.array([low, at]), np.array([at, high]), *np.repeat([[low], [high]], 2, axis=1)
-        )
-        if not np.all(accurate):
-            return None
-        table[:, piece], table[:, table.shape[1] - SPARE + number] = sides.T
+        for side, column in (((low, at), piece), ((at, high), table.shape[1] - SPARE + number)):
+            coefficients = fit.on_part(rate, *side, low, high)
+            if coefficients is None:
+                return None
+            table[:, column] = coefficients
         breaks[int(piece)] = at
     return _with_breaks(table, breaks)
 
@@ -141,8 +140,20 @@ class _Fit:
     """Polynomials in a piece's own coordinate, and whether they are accurate enough."""
 
     def __init__(self, itemsize: int, degree: int, tolerance: float) -> None:
-        self.degree, self.tolerance = degree, tolerance
+        self.itemsize, self.degree, self.tolerance = itemsize, degree, tolerance
         self.real = np.float32 if itemsize == 4 else np.float64
+
+    def on_part(self, rate: Rates, low: float, high: float, piece_low: float, piece_high: float) -> np.ndarray | None:
+        """Coefficients from values on a part of a piece, of the lowest degree that is accurate there.
+
+        In the coordinate of a piece that is much longer, those of a high degree would be lost in rounding.
+        """
+        for degree in range(1, self.degree + 1):
+            lower = _Fit(self.itemsize, degree, self.tolerance)
+            (found,), (good,) = lower.on(rate, *(np.array([x]) for x in (low, high, piece_low, piece_high)))
+            if good[0]:
+                return np.pad(found[:, 0], (self.degree - degree, 0))
+        return None
 
     def on(
         self, rates: Rates, low: np.ndarray, high: np.ndarray, piece_low: np.ndarray, piece_high: np.ndarray
