@@ -211,7 +211,7 @@ class LaneBlock:
             self.memory[n:] = numbers.states.filled([of_lanes(p.state, lanes) for p in placements], real)
         self.work = aligned((5, n, width), real)
         self.by_lane = {name: s.by_lane(lanes, real) for name, s in numbers.streams.items()}
-        ports = list(twin.cell.ports)
+        ports = list(twin.ports)
         port_of = np.array([ports.index(x) if x in ports else -1 for x in events.port_names] or [-1], np.int32)
         node = numbers.order.position[events.compartment].astype(np.int32)
         self.event_order = np.lexsort((node, events.step))
