@@ -57,10 +57,8 @@ class NativeEngine(JaxEngine):
         self.order = NodeOrder.of(cell.table.node_parent)
         self.printer = CellPrinter(self.twin, self.order.position)
 
-    def reason_for_xla(self) -> str | None:
-        """Why this cell runs under XLA, one line; None where the kernel runs it."""
-        if self.twin.ions.varying:
-            return "ion concentrations change during a run"
+    def reason_for_xla(self, *, gradient: bool = False) -> str | None:
+        """Why this cell, or with ``gradient`` its tape, runs under XLA, one line; None where the kernel runs it."""
         for p in self.twin.cell.placements:
             if p.mechanism.merging == "separate":
                 return f"'{p.label}' has states for each connection, or self-events"
@@ -70,7 +68,7 @@ class NativeEngine(JaxEngine):
                 return f"'{p.label}' reads the time"
         if any(len(np.unique(p.compartments)) < len(p.compartments) for p in self.twin.cell.placements):
             return "a mechanism is placed twice on a compartment"
-        return None
+        return self.printer.ions.problem_of_adjoint if gradient else None
 
     def _plan(
         self,
@@ -106,7 +104,7 @@ class NativeEngine(JaxEngine):
         at = differentiated(self.twin.cell, wrt, overrides)
         fixed = {key: x for key, x in overrides.items() if key not in at}
         numbers = None
-        if self.reason_for_xla() is None:
+        if self.reason_for_xla(gradient=True) is None:
             parameters = self.twin.parameters({**fixed, **at})
             numbers = self.prepared(parameters, wrt=derived_of(self.twin.cell, wrt, parameters))
         if numbers is None:

@@ -255,7 +255,8 @@ class Twin:
             own = self.own_rows(label)
             held = states[label] if name in states[label] else states[_currents(label)]
             return held[name] if own is None else held[name][own]
-        return self.ions.recorded(states.get(IONS, {}), name)
+        at = self.ions.used_at(name)
+        return states[IONS][name][at]
 
     def arrivals(
         self,
