@@ -11,7 +11,7 @@ import numpy as np
 from ketune.engines._native_build import Stream, Task, aligned, aligned_copy
 from ketune.engines._native_source import CellSource, PlacementData
 from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV
-from ketune.engines.twin import Twin
+from ketune.engines.twin import IONS, Twin
 from ketune.events import Events
 
 
@@ -58,14 +58,25 @@ class Layout:
     size: int
 
     @classmethod
-    def of(cls, node_of_row: Sequence[np.ndarray], sizes: Sequence[int], n_nodes: int, *, downward: bool) -> Layout:
-        """Node after node, from the tips (or, ``downward``, from the root), and on a node placement after placement."""
+    def of(
+        cls,
+        node_of_row: Sequence[np.ndarray],
+        sizes: Sequence[int],
+        n_nodes: int,
+        *,
+        downward: bool = False,
+        last_first: bool = False,
+    ) -> Layout:
+        """Node after node, from the tips (or, ``downward``, from the root), and on a node placement after placement.
+
+        With ``last_first`` these from the last to the first.
+        """
         taken = np.zeros((n_nodes, len(sizes)), int)
         for k, (nodes, size) in enumerate(zip(node_of_row, sizes, strict=True)):
             taken[nodes, k] = size
-        in_order = taken[::-1] if downward else taken
-        begin = (np.cumsum(in_order.ravel()) - in_order.ravel()).reshape(in_order.shape)
-        begin = begin[::-1] if downward else begin
+        way = slice(None, None, -1 if downward else 1), slice(None, None, -1 if last_first else 1)
+        in_order = taken[way]
+        begin = (np.cumsum(in_order.ravel()) - in_order.ravel()).reshape(in_order.shape)[way]
         return cls(
             tuple(begin[nodes, k] for k, nodes in enumerate(node_of_row)), tuple(sizes), int(taken.sum())
         )
@@ -104,7 +115,7 @@ class StreamData:
         self._by_lane = [e[..., None] if f is None else f.by_lane for f, e in zip(functions, empty, strict=True)]
 
         def layout(sizes: Sequence[int]) -> Layout:
-            return Layout.of(nodes, sizes, n, downward=downward)
+            return Layout.of(nodes, sizes, n, downward=downward, last_first=name.endswith("adjoint"))
 
         self._constants = layout([c.shape[1] for c in constants]), constants
         self._tables = layout([t.shape[1] for t in tables]), tables
@@ -136,7 +147,7 @@ class CellNumbers:
         real, table, placements = twin.dtype, twin.cell.table, source.placements
         nodes = [order.position[p.compartments] for p in placements]
         above = np.asarray(table.node_parent)[order.node]
-        self.states = Layout.of(nodes, [p.state.shape[1] for p in placements], self.n, downward=False)
+        self.states = Layout.of(nodes, [p.state.shape[1] for p in placements], self.n)
         present = np.zeros(self.n, np.uint64)
         state_of = np.full((len(placements), self.n), -1, np.int32)
         counts = np.zeros(self.n, int)
@@ -155,7 +166,7 @@ class CellNumbers:
         self.arrays = {
             "parent": np.where(above >= 0, order.position[above], -1).astype(np.int32),
             "present": present,
-            "first_state": (np.cumsum(counts) - counts).astype(np.int32),
+            "first_state": np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
             "state_of": state_of,
             "coupling": np.asarray(table.node_g_uS)[order.node].astype(real),
             "fixed_diagonal": np.asarray(twin.fixed_diagonal)[order.node, 0].copy(),
@@ -164,11 +175,12 @@ class CellNumbers:
         self._jump_by_lane = any(p.jump.shape[2] > 1 for p in placements)
 
     def offsets(self, label: str, name: str) -> np.ndarray:
-        """Where a state lies in a block's memory, compartment by compartment of the placement."""
-        placements = self.twin.cell.placements
-        k = next(i for i, p in enumerate(placements) if p.label == label)
+        """Where a state lies in a block's memory, compartment by compartment of the placement or the ion."""
+        ions = label == IONS
+        wanted = self.twin.ions.used_at(name) if ions else self.twin.cell.placement(label).compartments
+        k = self.source.number(label)
         data = self.source.placements[k]
-        row = np.argsort(data.compartments)[np.searchsorted(np.sort(data.compartments), placements[k].compartments)]
+        row = np.argsort(data.compartments)[np.searchsorted(np.sort(data.compartments), wanted)]
         return self.n + self.states.begin[k][row] + data.state_names.index(name)
 
     def stream(self, name: str, by_lane: np.ndarray, sums: np.ndarray | None) -> Stream:
@@ -211,7 +223,7 @@ class LaneBlock:
             self.memory[n:] = numbers.states.filled([of_lanes(p.state, lanes) for p in placements], real)
         self.work = aligned((5, n, width), real)
         self.by_lane = {name: s.by_lane(lanes, real) for name, s in numbers.streams.items()}
-        ports = list(twin.cell.ports)
+        ports = list(twin.ports)
         port_of = np.array([ports.index(x) if x in ports else -1 for x in events.port_names] or [-1], np.int32)
         node = numbers.order.position[events.compartment].astype(np.int32)
         self.event_order = np.lexsort((node, events.step))

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from ketune._jax import jax, jnp
+from ketune.cell import Placement
 from ketune.engines import _rate_tables as rate_tables
 from ketune.engines._elementwise import Statements, traced
+from ketune.engines._native_ions import VaryingIons, slope_name
 from ketune.engines._numerical import elementwise
 from ketune.engines._program import Program, program
-from ketune.engines.twin import Parameters, Twin
+from ketune.engines.twin import IONS, Parameters, Twin
+from ketune.mechanisms import Mechanism
 
 _MOST_ATTEMPTS = 24
 # Rows may differ in the constants of their rates; beyond this many kinds rates are computed directly.
@@ -49,6 +52,8 @@ class PlacementData:
 
     Attributes
     ----------
+    label
+        Of the placement; "ions" for the ions that vary, which come first.
     compartments
         The compartment of each row.
     state, state_names
@@ -59,6 +64,7 @@ class PlacementData:
         By name: "currents", "states", and "currents_adjoint" and "states_adjoint" where there is an adjoint.
     """
 
+    label: str
     compartments: np.ndarray
     state: np.ndarray
     state_names: tuple[str, ...]
@@ -83,6 +89,10 @@ class CellSource:
     tables: np.ndarray
     sums: Mapping[str, Sums]
 
+    def number(self, label: str) -> int:
+        """Of a placement, in the order of the kernel."""
+        return next(k for k, p in enumerate(self.placements) if p.label == label)
+
 
 class CellPrinter:
     """Prints the kernel of a twin, again and again for other parameters.
@@ -97,7 +107,12 @@ class CellPrinter:
 
     def __init__(self, twin: Twin, position: np.ndarray) -> None:
         self.twin = twin
-        self._mechanisms = [_Mechanism(twin, k, position) for k in range(len(twin.cell.placements))]
+        self.ions = VaryingIons(twin)
+        self._mechanisms: list[_Mechanism | _Ions] = []
+        if twin.ions.varying:
+            self._mechanisms.append(_Ions(twin, self.ions, position))
+        for placement in twin.placements:
+            self._mechanisms.append(_Mechanism(twin, self.ions, placement, len(self._mechanisms), position))
 
     def print(
         self,
@@ -127,9 +142,7 @@ class CellPrinter:
             if of_it is not None:
                 sums[m.label] = of_it
         jump_lanes = max((p.data.jump.shape[2] for p in printed), default=1)
-        names = {"currents": "V v, V& d, V& r", "states": "V v"}
-        if adjoint:
-            names |= {"currents_adjoint": "V v, V minus_y, V minus_yx, V& bar", "states_adjoint": "V v, V& bar"}
+        names = [*_SIGNATURES] if adjoint else ["currents", "states"]
         ports = list(self.twin.ports.values())
         head, foot = _kernel_file("step.hpp").split("// PRINTED\n")
         text = "\n".join(
@@ -142,7 +155,7 @@ class CellPrinter:
                 f"const real LOWEST_mV = {rate_tables.RANGE_mV[0]!r}, PIECES_PER_mV = real({tables.pieces_per_mV!r});",
                 head,
                 *(p.functions for p in printed),
-                *(line for name, signature in names.items() for line in _everywhere(name, signature, printed)),
+                *(line for name in names for line in _everywhere(name, printed)),
                 *_delivery(ports, self._mechanisms, printed),
                 *(_delivery_adjoint(ports, self._mechanisms, printed) if adjoint else []),
                 foot,
@@ -156,15 +169,25 @@ def _kernel_file(name: str) -> str:
     return resources.files("ketune.engines").joinpath("kernel", name).read_text(encoding="utf-8")
 
 
-def _everywhere(name: str, signature: str, printed: Sequence[_Printed]) -> list[str]:
-    """A function that calls each placement's where it is present."""
+_SIGNATURES = {
+    "currents": "V v, V& d, V& r",
+    "states": "V v, V x",
+    "currents_adjoint": "V v, V minus_y, V minus_yx, V& bar",
+    "states_adjoint": "V v, V x, V& bar, V& x_bar",
+}
+
+
+def _everywhere(name: str, printed: Sequence[_Printed]) -> list[str]:
+    """A function that calls each placement's where it is present, an adjoint the last one's first."""
+    signature = _SIGNATURES[name]
+    in_order = [*enumerate(printed)]
     arguments = ", ".join(x.split()[-1] for x in signature.split(", "))
     return [
         f"INLINE void {name}(Cursor& q, uint64_t present, {signature}) {{",
         "    const Place at = locate(v, LOWEST_mV, PIECES_PER_mV, PIECES - SPARE);",
         *(
             f"    if (present & (uint64_t(1) << {k})) {name}_{k}(q, at, {arguments});"
-            for k, p in enumerate(printed)
+            for k, p in (in_order[::-1] if name.endswith("adjoint") else in_order)
             if name in p.data.functions
         ),
         "}",
@@ -172,7 +195,7 @@ def _everywhere(name: str, signature: str, printed: Sequence[_Printed]) -> list[
 
 
 def _receivers(
-    ports: Sequence[Sequence[str]], mechanisms: Sequence[_Mechanism], printed: Sequence[_Printed]
+    ports: Sequence[Sequence[str]], mechanisms: Sequence[_Mechanism | _Ions], printed: Sequence[_Printed]
 ) -> Iterator[tuple[int, int, list[int]]]:
     """(port, placement, states that change) of all that hear events."""
     for port, labels in enumerate(ports):
@@ -384,15 +407,16 @@ def _differentiable(part: Program, p: dict[str, Any]) -> list[Any]:
     wide = {name for name, x in p.items() if np.shape(x)[1] > 1}
     full = {name: jnp.broadcast_to(x, (rows, lanes)) for name, x in p.items()}
     found = jax.vmap(jax.vmap(part.constants))(full)
-    return [c if wide & origins else c[:, :1] for c, origins in zip(found, part.of_parameter, strict=True)]
+    numbers = [jnp.asarray(c, jnp.float64) for c in found]
+    return [c if wide & origins else c[:, :1] for c, origins in zip(numbers, part.of_parameter, strict=True)]
 
 
 class _Mechanism:
     """One placement as a printer of its functions ``currents_k``, ``states_k``, ``deliver_k`` and their adjoints."""
 
-    def __init__(self, twin: Twin, k: int, position: np.ndarray) -> None:
-        placement = twin.cell.placements[k]
+    def __init__(self, twin: Twin, ions: VaryingIons, placement: Placement, k: int, position: np.ndarray) -> None:
         self.twin, self.k, self.label, self.mechanism = twin, k, placement.label, placement.mechanism
+        self.ions, self.access = ions, ions.access(placement)
         self.order = np.argsort(position[placement.compartments], kind="stable")
         self.compartments = placement.compartments[self.order]
         self.heard = any(self.label in labels for labels in twin.cell.ports.values())
@@ -402,7 +426,11 @@ class _Mechanism:
         """Parameters on the placement's rows, in the order of the nodes."""
         own, n = self.twin.own_rows(self.label), len(self.compartments)
         scale = {"to nA": self.twin.to_nA[self.label]}
-        return {name: self._rows(x, own, n) for name, x in {**parameters, **scale}.items()}
+        p = {name: self._rows(x, own, n) for name, x in {**parameters, **scale}.items()}
+        if self.access.totals:
+            to_total = self.twin.ions.to_mA_cm2(self.twin.cell.placement(self.label))
+            p["to mA/cm2"] = np.broadcast_to(to_total, (n, 1))[self.order]
+        return p
 
     def _rows(self, value: Any, own: np.ndarray | None, n: int) -> Any:
         """A value of the twin's rows on the placement's own, ``(n, 1)`` or ``(n, lanes)``."""
@@ -415,20 +443,24 @@ class _Mechanism:
 
     def _traced(self, p: dict[str, Any], states: list[str]) -> tuple[list[str], list[str], _Part, _Part]:
         if self._parts is None:
-            mechanism = self.mechanism
+            mechanism, access, n = self.mechanism, self.access, len(states)
 
             def current(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
-                s = dict(zip(states, x, strict=True))
-                total = lambda v: jnp.asarray(mechanism.current(v, s, p), v.dtype)  # noqa: E731
-                i, g = jax.jvp(total, (v,), (jnp.ones_like(v),))
-                return [i * p["to nA"], g * p["to nA"]]
+                s, p = dict(zip(states, x, strict=False)), p | dict(zip(access.current_reads, x[n:], strict=True))
+                at_v, slopes, slope = _linearised(mechanism, v, s, p)
+                collected = [at_v, slopes] if self.ions.corrected else [at_v]
+                shares = [each.get(name, 0.0) * p["to mA/cm2"] for each in collected for name in access.totals]
+                return [mechanism.total(at_v) * p["to nA"], slope * p["to nA"], *shares]
 
             def advance(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
-                new = self.twin.advanced(mechanism, v, dict(zip(states, x, strict=True)), p)
-                return [new.get(name, old) for name, old in zip(states, x, strict=True)]
+                old, ions = x[:n], dict(zip(access.advance_reads, x[n:], strict=True))
+                new = self.twin.advanced(mechanism, v, dict(zip(states, old, strict=True)), p | ions)
+                written = [new.get(name, ions[name]) for name in access.advance_reads if name in access.writes]
+                return [new.get(name, x) for name, x in zip(states, old, strict=True)] + written
 
-            names, n, dtype = sorted(p), len(states), np.dtype(np.float64)
-            parts = (_Part(program(f, n, names, dtype), self.twin.dtype.itemsize) for f in (current, advance))
+            names, dtype = sorted(p), np.dtype(np.float64)
+            functions = ((current, len(access.current_reads)), (advance, len(access.advance_reads)))
+            parts = (_Part(program(f, n + m, names, dtype), self.twin.dtype.itemsize) for f, m in functions)
             self._parts = (states, names, *parts)
         return self._parts
 
@@ -453,16 +485,18 @@ class _Mechanism:
         jumping = sorted(states.index(name) for name in jump)
         text, functions = [], {}
         for name, part, chosen in (("currents", current, selected[0]), ("states", advance, selected[1])):
-            if name == "states" and not n:
+            wires = self._wires(name, n)
+            if not (n or wires.results if name == "states" else n or self.mechanism.currents):
                 continue
             body = _Body(part, tables, None if wrt is None else chosen)
-            text += self._value(name, body, n)
+            text += _value(name, self.k, body, wires, n)
             functions[name] = body.data(rows, 0)
             if wrt is not None:
                 body = body.again()
-                text += self._adjoint(name, body, n)
+                text += _adjoint(name, self.k, body, wires, n)
                 functions[f"{name}_adjoint"] = body.data(rows, len(chosen))
         data = PlacementData(
+            label=self.label,
             compartments=self.compartments,
             state=_stacked([self._rows(initial[name], own, rows) for name in states], rows),
             state_names=tuple(states),
@@ -509,39 +543,154 @@ class _Mechanism:
         back = np.argsort(self.order)
         return {name: np.asarray(x)[back] for name, x in result.items()}
 
-    def _value(self, name: str, body: _Body, n: int) -> list[str]:
-        signature = "V v, V& d, V& r" if name == "currents" else "V v"
-        inner, results = body.value([f"x{j}_" for j in range(n)])
-        lines = [
-            f"INLINE void {name}_{self.k}(Cursor& q, const Place& at, {signature}) {{",
-            *body.locals(),
-            *(f"    const V x{j}_ = q.s[{j}]; (void)x{j}_;" for j in range(n)),
-            *inner,
-        ]
+    def _wires(self, name: str, n: int) -> Wires:
+        access, ions = self.access, self.ions
+        own = [f"q.s[{j}]" for j in range(n)]
         if name == "currents":
-            lines += [f"    d += {results[1]};", f"    r -= {results[0]};"]
-        else:
-            lines += [f"    q.s[{j}] = {x};" for j, x in enumerate(results)]
-        return [*lines, *body.onward(n, 0, adjoint=False), "}"]
+            totals = [*access.totals, *(map(slope_name, access.totals) if ions.corrected else ())]
+            inputs = [ions.at(x) for x in access.current_reads]
+            return Wires(
+                inputs=[*own, *inputs],
+                inputs_back=[*own, *inputs],
+                results=["d += {1};", "r -= {0};", *(f"{ions.at(x)} += {{{j}}};" for j, x in enumerate(totals, 2))],
+                bars=["minus_y", "minus_yx", *map(ions.bar, totals)],
+                inputs_bar=[*(f"q.sb[{j}] += {{}};" for j in range(n)), *(f"{ions.bar(x)} += {{}};" for x in access.current_reads)],
+            )
+        written = [x for x in access.advance_reads if x in access.writes]
+        return Wires(
+            inputs=[*own, *map(ions.at, access.advance_reads)],
+            inputs_back=[*own, *(ions.at_back(x, after=x in access.after) for x in access.advance_reads)],
+            results=[f"{x} = {{{j}}};" for j, x in enumerate([*own, *map(ions.at, written)])],
+            bars=[*(f"q.sb[{j}]" for j in range(n)), *map(ions.bar, written)],
+            inputs_bar=[
+                *(f"q.sb[{j}] = {{}};" for j in range(n)),
+                *(f"{ions.bar(x)} {'=' if x in access.writes else '+='} {{}};" for x in access.advance_reads),
+            ],
+        )
 
-    def _adjoint(self, name: str, body: _Body, n: int) -> list[str]:
-        """The adjoint of `name`; states' adjoints are replaced where the states advance, and added to elsewhere."""
-        of_currents = name == "currents"
-        signature = "V v, V minus_y, V minus_yx, V& bar" if of_currents else "V v, V& bar"
-        given = ["minus_y", "minus_yx"] if of_currents else [f"b{j}_" for j in range(n)]
-        inner, v_bar, x_bar, c_bar = body.adjoint([f"x{j}_" for j in range(n)], given)
-        return [
-            f"INLINE void {name}_adjoint_{self.k}(Cursor& q, const Place& at, {signature}) {{",
-            *body.locals(),
-            *(f"    const V x{j}_ = q.s[{j}]; (void)x{j}_;" for j in range(n)),
-            *(f"    const V b{j}_ = q.sb[{j}]; (void)b{j}_;" for j in range(n) if not of_currents),
-            *inner,
-            f"    bar += {v_bar};",
-            *(f"    q.sb[{j}] {'+=' if of_currents else '='} {x};" for j, x in enumerate(x_bar)),
-            *(f"    q.sums[{j}] += {x};" for j, x in enumerate(c_bar)),
-            *body.onward(n, len(c_bar), adjoint=True),
-            "}",
-        ]
+
+class _Ions:
+    """The ions that vary as a printer of the functions of a placement."""
+
+    heard = False
+
+    def __init__(self, twin: Twin, ions: VaryingIons, position: np.ndarray) -> None:
+        self.twin, self.k, self.label, self.ions = twin, 0, IONS, ions
+        self.order = np.argsort(position[ions.compartments], kind="stable")
+        self._part: _Part | None = None
+
+    def print(
+        self,
+        parameters: dict[str, Any],
+        initial: dict[str, Any],
+        tables: _Tables,
+        wrt: Collection[str] | None,
+    ) -> tuple[_Printed, Sums | None]:
+        ions, rows, n = self.ions, len(self.order), len(self.ions.names)
+        p = ions.parameters(parameters, self.order)
+        if self._part is None:
+            whole = program(lambda _, x, p: ions.begun(x, p), n, sorted(p), np.dtype(np.float64))
+            self._part = _Part(whole, self.twin.dtype.itemsize)
+        self._part.prepare(p)
+        body = _Body(self._part, tables, None if wrt is None else [])
+        own = [f"q.s[{j}]" for j in range(n)]
+        wires = Wires(
+            inputs=own,
+            inputs_back=own,
+            results=[f"{x} = {{{j}}};" for j, x in enumerate(own)],
+            bars=[f"q.sb[{j}]" for j in range(n)],
+            inputs_bar=[f"q.sb[{j}] = {{}};" for j in range(n)],
+        )
+        text = [*_value("currents", self.k, body, wires, n), *ions.to_middle(self.k)]
+        nothing = FunctionData(np.empty((rows, 0)), np.empty((rows, 0, 1)), np.empty((rows, 0), int), 0)
+        functions = {"currents": body.data(rows, 0), "states": nothing}
+        if wrt is not None:
+            body = body.again()
+            text += [*_adjoint("currents", self.k, body, wires, n), *ions.to_middle_adjoint(self.k)]
+            functions |= {"currents_adjoint": body.data(rows, 0), "states_adjoint": nothing}
+        at = ions.compartments[self.order]
+        state = [np.asarray(initial[x])[at] if x in initial else np.zeros((rows, 1)) for x in ions.names]
+        data = PlacementData(
+            label=self.label,
+            compartments=at,
+            state=_stacked(state, rows),
+            state_names=ions.names,
+            jump=np.zeros((rows, n, 1)),
+            functions=functions,
+        )
+        return _Printed("\n".join(text), data, []), None
+
+
+def _linearised(
+    mechanism: Mechanism, v: Any, s: dict[str, Any], p: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    """Each current, its slope, and that of the total: the derivative, or what the file states as CONDUCTANCE."""
+
+    def currents(v: Any) -> dict[str, Any]:
+        return {name: jnp.asarray(i, v.dtype) for name, i in mechanism.currents_by_name(v, s, p).items()}
+
+    if mechanism.conductance is not None:
+        slopes = mechanism.ion_conductances(v, s, p) if mechanism.ion_conductances else {}
+        return currents(v), slopes, mechanism.conductance(v, s, p)
+    at_v, slopes = jax.jvp(currents, (v,), (jnp.ones_like(v),))
+    return at_v, slopes, mechanism.total(slopes)
+
+
+@dataclass(frozen=True)
+class Wires:
+    """Where a printed function takes its inputs from, and what becomes of its results.
+
+    Attributes
+    ----------
+    inputs, inputs_back
+        C++ expressions of them, and those that its adjoint finds.
+    results
+        Statements, with the number of a result in braces where that goes.
+    bars
+        Expressions of the results' adjoints.
+    inputs_bar
+        Statements that take the adjoint of each input in braces.
+    """
+
+    inputs: list[str]
+    inputs_back: list[str]
+    results: list[str]
+    bars: list[str]
+    inputs_bar: list[str]
+
+
+def _value(name: str, k: int, body: _Body, wires: Wires, n: int) -> list[str]:
+    """The function of placement ``k``, which has ``n`` states."""
+    inner, results = body.value([f"x{j}_" for j in range(len(wires.inputs))])
+    return [
+        f"INLINE void {name}_{k}(Cursor& q, const Place& at, {_SIGNATURES[name]}) {{",
+        *body.locals(),
+        *(f"    const V x{j}_ = {x}; (void)x{j}_;" for j, x in enumerate(wires.inputs)),
+        *inner,
+        *(f"    {line.format(*results)}" for line in wires.results),
+        *body.onward(0),
+        *([f"    q.s += {n};"] if n else []),
+        "}",
+    ]
+
+
+def _adjoint(name: str, k: int, body: _Body, wires: Wires, n: int) -> list[str]:
+    """Its adjoint."""
+    bars = [f"b{j}_" for j in range(len(wires.bars))]
+    inner, v_bar, x_bar, c_bar = body.adjoint([f"x{j}_" for j in range(len(wires.inputs))], bars)
+    return [
+        f"INLINE void {name}_adjoint_{k}(Cursor& q, const Place& at, {_SIGNATURES[f'{name}_adjoint']}) {{",
+        *([f"    q.s -= {n}; q.sb -= {n};"] if n else []),
+        *body.locals(),
+        *(f"    const V x{j}_ = {x}; (void)x{j}_;" for j, x in enumerate(wires.inputs_back)),
+        *(f"    const V b{j}_ = {x}; (void)b{j}_;" for j, x in enumerate(wires.bars)),
+        *inner,
+        f"    bar += {v_bar};",
+        *(f"    {line.format(x)}" for line, x in zip(wires.inputs_bar, x_bar, strict=True)),
+        *(f"    q.sums[{j}] += {x};" for j, x in enumerate(c_bar)),
+        *body.onward(len(c_bar)),
+        "}",
+    ]
 
 
 def _stacked(arrays: Sequence[Any], rows: int) -> np.ndarray:
@@ -596,15 +745,13 @@ class _Body:
         lines = ["    const real* c = q.c; (void)c;", "    const V* by_lane = q.by_lane; (void)by_lane;"]
         return lines if self._begin is None else [*lines, "    const real* t = q.tables + *q.table_of;"]
 
-    def onward(self, n_states: int, n_sums: int, *, adjoint: bool) -> list[str]:
-        """The cursor moves to the next placement."""
+    def onward(self, n_sums: int) -> list[str]:
+        """The cursor moves to the next placement's numbers."""
         moves = {
             "c": len(self.statements.constants),
             "by_lane": len(self.statements.by_lane),
             "table_of": int(self._begin is not None),
             "sums": n_sums,
-            "s": n_states,
-            "sb": n_states if adjoint else 0,
         }
         return [f"    q.{name} += {by};" for name, by in moves.items() if by]
 

@@ -161,7 +161,9 @@ class _Cut:
 
         def known(v: Traced, x: Sequence[Traced], f: Sequence[Traced], c: Sequence[Traced]) -> dict[Any, Any]:
             given = {self.v: v, **dict(zip(self.x, x, strict=False)), **dict(zip(rates, f, strict=False))}
-            return self.consts | given | dict(zip(constants, c, strict=True))
+            # conditions are kept as numbers, as all constants are
+            held = {a: x != 0 if a.aval.dtype == np.bool_ else x for a, x in zip(constants, c, strict=True)}
+            return self.consts | given | held
 
         def run(equations: list[Any], env: dict[Any, Any], wanted: Sequence[Any]) -> list[Any]:
             for e in equations:

@@ -145,15 +145,17 @@ class IonStates:
             for ion in placement.mechanism.ions
         )
 
+    def to_mA_cm2(self, placement: Placement) -> np.ndarray:
+        """What a placement's currents are to be multiplied by, ``(compartments, 1)``."""
+        area = self.cell.table.area_um2[placement.compartments][:, None]
+        return _MA_CM2_PER_NA_UM2 / area if placement.mechanism.kind == "point" else np.ones_like(area)
+
     def with_currents(
         self, placement: Placement, variables: Variables, currents: Mapping[str, Any]
     ) -> Variables:
         """A mechanism's currents added to the totals, which are in mA/cm2."""
         rows = self._rows[placement.label]
-        scale = rows.present.astype(float)[:, None]
-        if placement.mechanism.kind == "point":
-            area = self.cell.table.area_um2[placement.compartments][rows.source][:, None]
-            scale = scale * _MA_CM2_PER_NA_UM2 / area
+        scale = rows.present.astype(float)[:, None] * self.to_mA_cm2(placement)[rows.source]
         variables = dict(variables)
         for ion in placement.mechanism.ions:
             name = ion.current
@@ -162,8 +164,8 @@ class IonStates:
                 variables[name] = variables[name] + rows.spread(i * jnp.asarray(scale, self.dtype))
         return variables
 
-    def recorded(self, variables: Variables, name: str) -> Array:
-        """A changing variable where mechanisms use its ion.
+    def used_at(self, name: str) -> np.ndarray:
+        """Where mechanisms use the ion of a changing variable.
 
         Raises
         ------
@@ -171,6 +173,6 @@ class IonStates:
             There is no such variable.
         """
         for use in self.uses:
-            if name in variables and name in (use.ion.current, use.ion.reversal, *use.ion.concentrations):
-                return variables[name][np.flatnonzero(use.present)]
+            if name in use.varying:
+                return np.flatnonzero(use.present)
         raise InputError(f"cell '{self.cell.name}': '{name}' is no ion variable that changes during a run")

@@ -185,7 +185,9 @@ class JaxEngine:
         cores = threads or os.cpu_count() or 1
         recording = Recording(rows, tuple(variables), stride if keep_voltage else 0, celsius)
         block_lanes = block_lanes or _even_block(events.n_lanes, cores)
-        size, simulate = self._plan(events, dict(overrides or {}), injected_nA, block_lanes, recording)
+        size, events, simulate = self._plan(
+            events, dict(overrides or {}), injected_nA, block_lanes, recording
+        )
         parts = events.split(size)
 
         def one(i: int) -> Block:
@@ -253,8 +255,8 @@ class JaxEngine:
         injected_nA: np.ndarray | None,
         block_lanes: int,
         recording: Recording,
-    ) -> tuple[int, SimulateBlock]:
-        """Lanes of a block, and what simulates one."""
+    ) -> tuple[int, Events, SimulateBlock]:
+        """Lanes of a block, the events as it takes them, and what simulates one."""
 
         def simulate(
             first_lane: int,
@@ -273,7 +275,7 @@ class JaxEngine:
                 )
             return self._run_block(part, own, current, recording, on_advance)
 
-        return block_lanes, simulate
+        return block_lanes, events, simulate
 
     def _run_block(
         self,

@@ -21,6 +21,8 @@ from ketune.engines._elementwise import UnprintableError
 from ketune.engines._lane_blocks import CellNumbers, LaneBlock, NodeOrder
 from ketune.engines._native_build import aligned, kernel
 from ketune.engines._native_source import CellPrinter
+from ketune.engines._reads import reads
+from ketune.engines.connections import plastic_labels, with_effective_weights
 from ketune.engines.jax_engine import Block, JaxEngine, Recording, SimulateBlock, SPIKE_THRESHOLD_mV
 from ketune.engines.native_tape import NativeTape, derived_of
 from ketune.engines.schemes import Scheme
@@ -55,13 +57,18 @@ class NativeEngine(JaxEngine):
         self.order = NodeOrder.of(cell.table.node_parent)
         self.printer = CellPrinter(self.twin, self.order.position)
 
-    def reason_for_xla(self) -> str | None:
-        """Why this cell runs under XLA, one line; None where the kernel runs it."""
-        if not self.twin.is_plain:
-            return "ion concentrations, self-events or plasticity change during a run"
+    def reason_for_xla(self, *, gradient: bool = False) -> str | None:
+        """Why this cell, or with ``gradient`` its tape, runs under XLA, one line; None where the kernel runs it."""
+        for p in self.twin.cell.placements:
+            if p.mechanism.merging == "separate":
+                return f"'{p.label}' has states for each connection, or self-events"
+            if p.mechanism.remember is not None:
+                return f"'{p.label}' keeps values that its BREAKPOINT sets"
+            if "t" in reads(p.mechanism).any:
+                return f"'{p.label}' reads the time"
         if any(len(np.unique(p.compartments)) < len(p.compartments) for p in self.twin.cell.placements):
             return "a mechanism is placed twice on a compartment"
-        return None
+        return self.printer.ions.problem_of_adjoint if gradient else None
 
     def _plan(
         self,
@@ -70,14 +77,17 @@ class NativeEngine(JaxEngine):
         injected_nA: np.ndarray | None,
         block_lanes: int,
         recording: Recording,
-    ) -> tuple[int, SimulateBlock]:
+    ) -> tuple[int, Events, SimulateBlock]:
         numbers = None
         if self.reason_for_xla() is None:
             numbers = self._forward_numbers(overrides, recording.celsius)
         if numbers is None:
             return super()._plan(events, overrides, injected_nA, block_lanes, recording)
         self.check(events, recording.rows)
-        return numbers.width, partial(self._run_native, numbers, recording, injected_nA)
+        if plastic_labels(self.twin.cell):
+            parameters = self.twin.parameters(overrides, celsius=recording.celsius)
+            events = with_effective_weights(self.twin.cell, events, parameters)
+        return numbers.width, events, partial(self._run_native, numbers, recording, injected_nA)
 
     def tape(
         self,
@@ -94,7 +104,7 @@ class NativeEngine(JaxEngine):
         at = differentiated(self.twin.cell, wrt, overrides)
         fixed = {key: x for key, x in overrides.items() if key not in at}
         numbers = None
-        if self.reason_for_xla() is None:
+        if self.reason_for_xla(gradient=True) is None:
             parameters = self.twin.parameters({**fixed, **at})
             numbers = self.prepared(parameters, wrt=derived_of(self.twin.cell, wrt, parameters))
         if numbers is None:

@@ -23,7 +23,7 @@ from ketune.engines._lane_blocks import CellNumbers, LaneBlock
 from ketune.engines._native_build import Reverse, aligned
 from ketune.engines._program import program
 from ketune.engines.tape import Gradient, Key, Tape
-from ketune.engines.twin import Parameters
+from ketune.engines.twin import IONS, Parameters
 from ketune.events import Events
 from ketune.mechanisms import Mechanism
 
@@ -199,6 +199,8 @@ class NativeTape:
             return {}
         numbers, twin = self.numbers, self.numbers.twin
         labels = sorted({label for label, _ in self.at})
+        # through ions the initial states of one mechanism depend on the parameters of another
+        started = [p.label for p in numbers.source.placements] if twin.ions.varying else labels
         wide = any(np.ndim(x) == 2 and np.shape(x)[1] > 1 for x in [*self.at.values(), *self.fixed.values()])
         lanes = self.events.n_lanes if wide else 1
         total: Collected = {}
@@ -210,25 +212,33 @@ class NativeTape:
         def outputs(at: dict[Key, Any]) -> tuple[Any, Any]:
             parameters = twin.parameters({**self.fixed, **at})
             _, initial = twin.initial(parameters, lanes)
-            return {k: dict(parameters[k]) for k in labels}, {k: dict(initial[k]) for k in labels}
+            return {k: dict(parameters[k]) for k in labels}, {k: dict(initial[k]) for k in started}
 
         values, pull = jax.vjp(outputs, {k: jnp.asarray(x, jnp.float64) for k, x in self.at.items()})
         of_parameters = {k: {name: jnp.zeros_like(x) for name, x in p.items()} for k, p in values[0].items()}
         of_initial = {k: {name: jnp.zeros_like(x) for name, x in s.items()} for k, s in values[1].items()}
         for label in labels:
-            k = next(i for i, p in enumerate(twin.cell.placements) if p.label == label)
-            data, own = numbers.source.placements[k], twin.own_rows(label)
+            k, own = numbers.source.number(label), twin.own_rows(label)
+            data = numbers.source.placements[k]
             found = [
                 numbers.streams[name].sums.taken(total[name], k) if name in data.functions else np.zeros((1, 0, lanes))
                 for name in ("currents_adjoint", "states_adjoint")
             ]
-            state = numbers.states.taken(total["initial"], k)
             found.append(numbers.states.taken(total["jump"], k))
             for name, slope in numbers.source.sums[label].to_parameters(found).items():
                 of_parameters[label][name] = _summed_to(slope, own, values[0][label][name])
-            back = np.argsort(np.argsort(numbers.order.position[twin.cell.placement(label).compartments], kind="stable"))
-            for j, name in enumerate(data.state_names):
-                of_initial[label][name] = _summed_to(state[back, j], own, values[1][label][name])
+        for label in started:
+            k = numbers.source.number(label)
+            data = numbers.source.placements[k]
+            state = numbers.states.taken(total["initial"], k)
+            if label == IONS:
+                own = data.compartments
+            else:
+                own, at = twin.own_rows(label), twin.cell.placement(label).compartments
+                state = state[np.argsort(np.argsort(numbers.order.position[at], kind="stable"))]
+            for name, like in values[1][label].items():
+                slope = state[:, data.state_names.index(name)]
+                of_initial[label][name] = _summed_to(slope, own, like)
         (result,) = pull((of_parameters, of_initial))
         return {key: np.asarray(x) for key, x in result.items()}
 

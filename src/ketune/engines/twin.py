@@ -129,14 +129,6 @@ class Twin:
         """How many times the solution of a step is added to the voltage."""
         return 1.0 if self.scheme == "backward_euler" else 2.0
 
-    @property
-    def is_plain(self) -> bool:
-        """Only voltage and the mechanisms' own states change, and events only add to them."""
-        special = any(p.mechanism.remember or p.mechanism.conductance for p in self.cell.placements)
-        return not (
-            self.ions.varying or self.has_clock or self.receivers or special or plastic_labels(self.cell)
-        )
-
     def _scale_to_nA(self, placement: Placement) -> np.ndarray:
         """What turns a placement's current into nA on the rows it is computed on: density currents are per area."""
         rows = self._rows[placement.label]
@@ -263,7 +255,8 @@ class Twin:
             own = self.own_rows(label)
             held = states[label] if name in states[label] else states[_currents(label)]
             return held[name] if own is None else held[name][own]
-        return self.ions.recorded(states.get(IONS, {}), name)
+        at = self.ions.used_at(name)
+        return states[IONS][name][at]
 
     def arrivals(
         self,

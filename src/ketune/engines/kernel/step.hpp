@@ -21,13 +21,16 @@ struct Cursor {
     const real* tables;
     V* s;                       // states, and their adjoints
     V* sb;
+    V* node;                    // the node's first states (there are the ions), their adjoints, and after the step
+    V* node_b;
+    const V* node_after;
 };
 
 struct Task {
     int64_t n_nodes, n_steps, n_states;
     const int32_t* parent;          // [n_nodes]
     const uint64_t* present;        // [n_nodes], a bit for each placement
-    const int32_t* first_state;     // [n_nodes], of the node's states
+    const int32_t* first_state;     // [n_nodes + 1], of the node's states
     const int32_t* state_of;        // [N_PLACEMENTS][n_nodes], of the placement's states, or -1
     const real* coupling;           // [n_nodes], uS to the parent
     const real* fixed_diagonal;     // [n_nodes], uS
@@ -64,7 +67,17 @@ struct Reverse {
 };
 
 INLINE Cursor at_begin(const Stream& stream, const Task& task) {
-    return Cursor{stream.constants, stream.by_lane, stream.table_of, stream.sums, task.tables, nullptr, nullptr};
+    return Cursor{stream.constants, stream.by_lane, stream.table_of, stream.sums, task.tables};
+}
+
+// An adjoint goes through the placements of a node from the last to the first.
+INLINE void at_node(Cursor& q, const Task& task, V* s, V* sb, const V* after, int64_t i) {
+    const int64_t first = task.first_state[i], end = task.first_state[i + 1];
+    q.node = s + first;
+    q.node_b = sb + first;
+    q.node_after = after + first;
+    q.s = s + end;
+    q.sb = sb + end;
 }
 
 INLINE void quiet_denormals(bool on) {
@@ -104,7 +117,7 @@ extern "C" int64_t advance(const Task* given) {
             for (; e < last && task.event_node[e] == i; ++e)
                 deliver(task, s, i, task.event_port[e], task.event_lane[e], real(task.event_weight[e]));
             V di = d[i], ri = r[i];
-            up.s = s + task.first_state[i];
+            up.s = up.node = s + task.first_state[i];
             currents(up, task.present[i], v[i], di, ri);
             if (i == n - 1) {
                 if (task.injected) ri += task.injected[step];
@@ -134,8 +147,8 @@ extern "C" int64_t advance(const Task* given) {
             if (i < n - 1) x[i] += w[i] * x[task.parent[i]];
             const V vi = v[i] + updates * x[i];
             v[i] = vi;
-            down.s = s + task.first_state[i];
-            states(down, task.present[i], vi);
+            down.s = down.node = s + task.first_state[i];
+            states(down, task.present[i], vi, x[i]);
             d[i] = splat(task.fixed_diagonal[i]);
             r[i] = V{};
         }
@@ -177,12 +190,11 @@ extern "C" void reverse(const Reverse* given) {
             bar[task.recorded[k]] += back.cotangent[step * task.n_recorded + k];
         Cursor up = at_begin(back.up, task);
         for (int64_t i = 0; i < n; ++i) {
-            up.s = s + task.first_state[i];
-            up.sb = sb + task.first_state[i];
-            V b = bar[i];
-            states_adjoint(up, task.present[i], after[i], b);
+            at_node(up, task, s, sb, after + n, i);
+            V b = bar[i], xb = V{};
+            states_adjoint(up, task.present[i], after[i], (after[i] - before[i]) * per_update, b, xb);
             bar[i] = b;
-            const V ri = r[i] + updates * b;
+            const V ri = r[i] + updates * b + xb;
             r[i] = V{};
             y[i] = ri * inv[i];
             if (i < n - 1) {
@@ -201,8 +213,7 @@ extern "C" void reverse(const Reverse* given) {
                 bar[i] -= flow;
                 bar[parent] += flow;
             }
-            down.s = s + task.first_state[i];
-            down.sb = sb + task.first_state[i];
+            at_node(down, task, s, sb, after + n, i);
             V b = bar[i];
             currents_adjoint(down, task.present[i], before[i], -y[i], -y[i] * (after[i] - before[i]) * per_update, b);
             bar[i] = b;
