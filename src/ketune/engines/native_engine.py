@@ -18,18 +18,20 @@ from ketune._compiled import compiler
 from ketune._jax import jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines._elementwise import UnprintableError
+from ketune.engines._kernel_structures import aligned
 from ketune.engines._lane_blocks import CellNumbers, LaneBlock, NodeOrder
-from ketune.engines._native_build import aligned, kernel
+from ketune.engines._native_build import kernel
 from ketune.engines._native_source import CellPrinter
-from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV, Block, JaxEngine, Recording, SimulateBlock
-from ketune.engines.schemes import Scheme
+from ketune.engines.jax_engine import Block, JaxEngine, Recording, SimulateBlock, SPIKE_THRESHOLD_mV, Variable
 from ketune.engines.native_tape import NativeTape, derived_of
+from ketune.engines.schemes import Scheme
 from ketune.engines.tape import Key, Tape, differentiated
 from ketune.engines.twin import Parameters
 from ketune.errors import InputError
 from ketune.events import Events
 
 _CHUNK_STEPS = 2000
+_MOST_PLACEMENTS = 64  # a bit for each in `present` of kernel/step.hpp
 
 
 def forward_engine(cell: Cell, *, dt_ms: float) -> JaxEngine:
@@ -50,21 +52,17 @@ class NativeEngine(JaxEngine):
         self, cell: Cell, *, dt_ms: float, dtype: Any = np.float32, scheme: Scheme = "backward_euler"
     ) -> None:
         super().__init__(cell, dt_ms=dt_ms, dtype=jnp.dtype(dtype), scheme=scheme)
-        self._broken = False
+        self._failure: str | None = None
         self.order = NodeOrder.of(cell.table.node_parent)
         self.printer = CellPrinter(self.twin, self.order.position)
 
     def reason_for_xla(self) -> str | None:
-        """Why this cell runs under XLA, one line; None where the kernel runs it."""
+        """Why XLA simulates this cell instead of the kernel, one line; None where the kernel does, or may."""
         if not self.twin.is_plain:
-            return "ion concentrations, self-events or plasticity change during a run"
-        if any(len(np.unique(p.compartments)) < len(p.compartments) for p in self.twin.cell.placements):
-            return "a mechanism is placed twice on a compartment"
-        return None
-
-    def reason_for_xla(self) -> str | None:
-        """Why XLA simulates this cell instead of the kernel; None where the kernel does."""
-        return None if self.twin.is_plain else "it is more than voltage and states to which events add"
+            return "it is more than voltage and states to which events add"
+        if not 0 < len(self.twin.cell.placements) <= _MOST_PLACEMENTS:
+            return f"it has {len(self.twin.cell.placements)} placements; the kernel takes 1 to {_MOST_PLACEMENTS}"
+        return self._failure
 
     def _plan(
         self,
@@ -75,7 +73,7 @@ class NativeEngine(JaxEngine):
         recording: Recording,
     ) -> tuple[int, SimulateBlock]:
         numbers = None
-        if self.reason_for_xla() is None:
+        if self.reason_for_xla() is None and self._has(recording.variables):
             numbers = self.prepared(self.twin.parameters(overrides, celsius=recording.celsius))
         if numbers is None:
             return super()._plan(events, overrides, injected_nA, block_lanes, recording)
@@ -111,18 +109,26 @@ class NativeEngine(JaxEngine):
         self, parameters: Parameters, wrt: Mapping[str, Sequence[str]] | None = None
     ) -> CellNumbers | None:
         """The compiled kernel with its numbers; None, with one warning, where this machine cannot have it."""
-        if self._broken:
-            return None
-        lanes = max((x.shape[1] for p in parameters.values() for x in p.values() if jnp.ndim(x) == 2), default=1)
-        _, initial = self._start(parameters, n_lanes=lanes)
+        lanes = [x.shape[1] for p in parameters.values() for x in p.values() if jnp.ndim(x) == 2]
+        _, initial = self._start(parameters, n_lanes=max(lanes, default=1))
         try:
             source = self.printer.print(parameters, initial, wrt=wrt)
             return CellNumbers(kernel(source.text), source, self.twin, self.order)
         except (OSError, InputError, UnprintableError) as error:
-            self._broken = True
-            what = " ".join(str(error).split())[:300]
-            warnings.warn(f"the native engine cannot run this cell here ({what}); using XLA, which is slower", stacklevel=5)
+            self._failure = " ".join(str(error).split())[:300]
+            warnings.warn(
+                f"the native engine cannot run this cell here ({self._failure}); using XLA, which is slower",
+                stacklevel=5,
+            )
             return None
+
+    def _has(self, variables: Sequence[Variable]) -> bool:
+        """Whether all of these are states of mechanisms; the twin knows what else there may be."""
+        cell = self.twin.cell
+        return all(
+            label in cell.by_label and name in cell.by_label[label].mechanism.states
+            for label, name in variables
+        )
 
     def check(self, events: Events, rows: Sequence[int]) -> None:
         """Nothing may lie outside the cell: the kernel does not look."""
