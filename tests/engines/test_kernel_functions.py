@@ -1,6 +1,7 @@
 """The elementary functions of kernel/vector.hpp against mpmath, in units in the last place."""
 
 import ctypes
+import platform
 from importlib import resources
 
 import mpmath
@@ -31,10 +32,11 @@ EVERY_REAL = pytest.mark.parametrize("real", [np.float32, np.float64])
 
 @pytest.fixture(
     scope="module",
-    params=[(), ("-mno-avx512f",), ("-march=x86-64",)], ids=["this machine", "no AVX-512", "plain x86-64"],
+    params=[(), ("-mno-avx512f",), ("-march=x86-64",)],
+    ids=["this machine", "no AVX-512", "plain x86-64"],
 )
 def flags(request):
-    if request.param and not _native_build.platform.machine() == "x86_64":
+    if request.param and platform.machine() != "x86_64":
         pytest.skip("options of another processor")
     return request.param
 
@@ -67,7 +69,9 @@ def call(tmp_path_factory, flags):
         n = arrays[0].size
         padded = [aligned_copy(np.pad(a.ravel(), (0, -n % 64)), real) for a in arrays]
         y = aligned_copy(padded[0], real)
-        of_real[real][f"many_{name}"](*(ctypes.c_void_p(a.ctypes.data) for a in [*padded, y]), ctypes.c_int64(y.size))
+        of_real[real][f"many_{name}"](
+            *(ctypes.c_void_p(a.ctypes.data) for a in [*padded, y]), ctypes.c_int64(y.size)
+        )
         return y[:n].copy()
 
     return called
@@ -138,7 +142,9 @@ def test_nan_stays_nan_in_its_lane(call, real, name):
 def test_quotients(call, real):
     info = np.finfo(real)
     span = 0.45 * np.log2(float(info.max))
-    x, y = (np.sign(spread(-1, 1, 4000, real, s)) * 2 ** spread(-span, span, 4000, real, s + 9) for s in (1, 2))
+    x, y = (
+        np.sign(spread(-1, 1, 4000, real, s)) * 2 ** spread(-span, span, 4000, real, s + 9) for s in (1, 2)
+    )
     with mpmath.workprec(200):
         exact = [mpmath.mpf(float(a)) / mpmath.mpf(float(b)) for a, b in zip(x, y, strict=True)]
         inverses = [1 / mpmath.mpf(float(b)) for b in y]
@@ -171,4 +177,6 @@ def test_rarer_functions(call, real, name, numpys):
     x = spread(1e-3, 50.0, 500, real)
     np.testing.assert_allclose(call(name, real, x), numpys(x.astype(float)), rtol=2 * np.finfo(real).eps)
     assert call("abs_", real, [-2.0, 3.0, -INF]).tolist() == [2.0, 3.0, INF]
-    np.testing.assert_allclose(call("pow_", real, x, x / 10), x.astype(float) ** (x / 10).astype(float), rtol=1e-6)
+    np.testing.assert_allclose(
+        call("pow_", real, x, x / 10), x.astype(float) ** (x / 10).astype(float), rtol=1e-6
+    )
