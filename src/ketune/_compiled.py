@@ -36,7 +36,7 @@ def built_once(entry: Path, find: Callable[[Path], Path | None], build: Callable
 
     Args:
         entry: place in the cache.
-        find: the finished product at that place, or None.
+        find: the finished product at that place, or None; what is there and is none makes room.
         build: makes the entry in the temporary folder that it is given, and returns its path there.
 
     Raises:
@@ -52,7 +52,9 @@ def built_once(entry: Path, find: Callable[[Path], Path | None], build: Callable
             if found := find(entry):
                 return found
             with tempfile.TemporaryDirectory(dir=entry.parent, prefix="build-") as folder:
-                build(Path(folder)).rename(entry)
+                built = build(Path(folder))
+                _remove(entry)
+                built.rename(entry)
     except filelock.Timeout:
         raise InputError(
             f"{entry.parent}: another process has been compiling these mechanisms for {BUILD_LIMIT_S:.0f} s; "
@@ -66,3 +68,10 @@ def built_once(entry: Path, find: Callable[[Path], Path | None], build: Callable
     found = find(entry)
     assert found is not None
     return found
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)

@@ -45,17 +45,17 @@ def native_entries(case: Case, neuron: Sequence[NeuronResult | None]) -> list[di
     n = len(case.conditions)
     for k, celsius in enumerate(case.temperatures_degC):
         cell = replace(case.cell, celsius=celsius)
-        native = create(cell, "native", dt_ms=DT_ms, dtype=np.float64)
+        native = create(cell, "native", dt_ms=DT_ms, dtype=np.float64, scheme=case.scheme)
         found = _run(native, case) if describe(native)["name"] == "native" else None
         is_now = describe(native)  # whether its kernel compiles shows when it runs
         if found is None or is_now["name"] != "native":
             entries += [_handed_over(is_now["not_native"])] * n
             continue
-        twin = twin or JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64)
+        twin = twin or JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64, scheme=case.scheme)
         expected = _run(twin, case, celsius=celsius)
         single = None
         if case.synaptic:
-            single = create(cell, "native", dt_ms=DT_ms, dtype=np.float32).run(
+            single = create(cell, "native", dt_ms=DT_ms, dtype=np.float32, scheme=case.scheme).run(
                 case.events, overrides=case.overrides, injected_nA=case.injected_nA, keep_voltage=False
             )
         entries += [

@@ -169,9 +169,9 @@ class Statements:
         if isinstance(x, str):
             return x
         array = np.asarray(x, np.float64)
-        if not np.all(np.isfinite(array)):
-            raise UnprintableError("a constant that is no finite number")
         if array.ndim == 0:
+            if not np.isfinite(array):
+                raise UnprintableError("a constant that is no finite number")
             return f"real({float(array)!r})"
         if id(x) not in self._slot_of:
             held, name = (self.by_lane, "by_lane") if array.shape[1] > 1 else (self.constants, "c")

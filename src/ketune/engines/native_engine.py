@@ -18,20 +18,22 @@ from ketune._compiled import compiler
 from ketune._jax import jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines._elementwise import UnprintableError
+from ketune.engines._kernel_structures import aligned
 from ketune.engines._lane_blocks import CellNumbers, LaneBlock, NodeOrder
-from ketune.engines._native_build import aligned, kernel
+from ketune.engines._native_build import kernel
 from ketune.engines._native_source import CellPrinter
 from ketune.engines._reads import reads
 from ketune.engines.connections import plastic_labels, with_effective_weights
-from ketune.engines.jax_engine import Block, JaxEngine, Recording, SimulateBlock, SPIKE_THRESHOLD_mV
+from ketune.engines.jax_engine import Block, JaxEngine, Recording, SimulateBlock, SPIKE_THRESHOLD_mV, Variable
 from ketune.engines.native_tape import NativeTape, derived_of
 from ketune.engines.schemes import Scheme
 from ketune.engines.tape import Key, Tape, differentiated
-from ketune.engines.twin import Parameters
+from ketune.engines.twin import IONS, Parameters
 from ketune.errors import InputError
 from ketune.events import Events
 
 _CHUNK_STEPS = 2000
+_MOST_PLACEMENTS = 64  # a bit for each in `present` of kernel/step.hpp
 
 
 def forward_engine(cell: Cell, *, dt_ms: float) -> JaxEngine:
@@ -52,7 +54,7 @@ class NativeEngine(JaxEngine):
         self, cell: Cell, *, dt_ms: float, dtype: Any = np.float32, scheme: Scheme = "backward_euler"
     ) -> None:
         super().__init__(cell, dt_ms=dt_ms, dtype=jnp.dtype(dtype), scheme=scheme)
-        self._broken = False
+        self._failure: str | None = None
         self._last: tuple[Any, CellNumbers] | None = None
         self.order = NodeOrder.of(cell.table.node_parent)
         self.printer = CellPrinter(self.twin, self.order.position)
@@ -68,7 +70,10 @@ class NativeEngine(JaxEngine):
                 return f"'{p.label}' reads the time"
         if any(len(np.unique(p.compartments)) < len(p.compartments) for p in self.twin.cell.placements):
             return "a mechanism is placed twice on a compartment"
-        return self.printer.ions.problem_of_adjoint if gradient else None
+        n = len(self.twin.cell.placements)
+        if not 0 < n <= _MOST_PLACEMENTS:
+            return f"it has {n} placements; the kernel takes 1 to {_MOST_PLACEMENTS}"
+        return self._failure or (self.printer.ions.problem_of_adjoint if gradient else None)
 
     def _plan(
         self,
@@ -79,7 +84,7 @@ class NativeEngine(JaxEngine):
         recording: Recording,
     ) -> tuple[int, Events, SimulateBlock]:
         numbers = None
-        if self.reason_for_xla() is None:
+        if self.reason_for_xla() is None and self._has(recording.variables):
             numbers = self._forward_numbers(overrides, recording.celsius)
         if numbers is None:
             return super()._plan(events, overrides, injected_nA, block_lanes, recording)
@@ -129,18 +134,27 @@ class NativeEngine(JaxEngine):
         self, parameters: Parameters, wrt: Mapping[str, Sequence[str]] | None = None
     ) -> CellNumbers | None:
         """The compiled kernel with its numbers; None, with one warning, where this machine cannot have it."""
-        if self._broken:
-            return None
-        lanes = max((x.shape[1] for p in parameters.values() for x in p.values() if jnp.ndim(x) == 2), default=1)
-        _, initial = self._start(parameters, n_lanes=lanes)
+        lanes = [x.shape[1] for p in parameters.values() for x in p.values() if jnp.ndim(x) == 2]
+        _, initial = self._start(parameters, n_lanes=max(lanes, default=1))
         try:
             source = self.printer.print(parameters, initial, wrt=wrt)
             return CellNumbers(kernel(source.text), source, self.twin, self.order)
         except (OSError, InputError, UnprintableError) as error:
-            self._broken = True
-            what = " ".join(str(error).split())[:300]
-            warnings.warn(f"the native engine cannot run this cell here ({what}); using XLA, which is slower", stacklevel=5)
+            self._failure = " ".join(str(error).split())[:300]
+            warnings.warn(
+                f"the native engine cannot run this cell here ({self._failure}); using XLA, which is slower",
+                stacklevel=5,
+            )
             return None
+
+    def _has(self, variables: Sequence[Variable]) -> bool:
+        """Whether all of these are in the kernel's memory; the twin knows what else there may be."""
+        cell = self.twin.cell
+        return all(
+            name in (self.twin.ions.varying if label == IONS else cell.by_label[label].mechanism.states)
+            for label, name in variables
+            if label == IONS or label in cell.by_label
+        )
 
     def check(self, events: Events, rows: Sequence[int]) -> None:
         """Nothing may lie outside the cell: the kernel does not look."""

@@ -42,17 +42,18 @@ INLINE V choose(N m, V a, V b) { return m ? a : b; }
 INLINE V choose(bool m, V a, V b) { return m ? a : b; }
 // Written so that a NaN in the first argument comes through.
 #if defined(WIDE) && defined(DOUBLE)
-INLINE V min_(V a, V b) { return (V)_mm512_min_pd((__m512d)b, (__m512d)a); }
-INLINE V max_(V a, V b) { return (V)_mm512_max_pd((__m512d)b, (__m512d)a); }
+INLINE V at_most(V a, V limit) { return (V)_mm512_min_pd((__m512d)limit, (__m512d)a); }
+INLINE V at_least(V a, V limit) { return (V)_mm512_max_pd((__m512d)limit, (__m512d)a); }
 #elif defined(WIDE)
-INLINE V min_(V a, V b) { return (V)_mm512_min_ps((__m512)b, (__m512)a); }
-INLINE V max_(V a, V b) { return (V)_mm512_max_ps((__m512)b, (__m512)a); }
+INLINE V at_most(V a, V limit) { return (V)_mm512_min_ps((__m512)limit, (__m512)a); }
+INLINE V at_least(V a, V limit) { return (V)_mm512_max_ps((__m512)limit, (__m512)a); }
 #else
-INLINE V min_(V a, V b) { return b < a ? b : a; }
-INLINE V max_(V a, V b) { return b > a ? b : a; }
+INLINE V at_most(V a, V limit) { return limit < a ? limit : a; }
+INLINE V at_least(V a, V limit) { return limit > a ? limit : a; }
 #endif
-INLINE V at_most(V a, real limit) { return min_(a, splat(limit)); }
-INLINE V at_least(V a, real limit) { return max_(a, splat(limit)); }
+// And in either.
+INLINE V min_(V a, V b) { return choose(b == b, at_most(a, b), b); }
+INLINE V max_(V a, V b) { return choose(b == b, at_least(a, b), b); }
 INLINE V abs_(V a) { return a < splat(0) ? -a : a; }
 
 INLINE bool all(N mask) {
@@ -69,23 +70,39 @@ INLINE bool all(N mask) {
 #endif
 }
 
-// 1/x to about one unit in the last place: the processor's approximation and Newton's method, where it has one.
+// 1/x to about one unit in the last place: the processor's approximation and Newton's method, where it has one. At 0 and
+// infinity the approximation is exact, and Newton's method makes NaN of it.
+#ifdef WIDE
+INLINE V refined(V approximation, V y) {
+    enum { ZERO_OR_INFINITE = 0x1e };
+#ifdef DOUBLE
+    const __mmask8 exact = _mm512_fpclass_pd_mask((__m512d)approximation, ZERO_OR_INFINITE);
+    return (V)_mm512_mask_mov_pd((__m512d)y, exact, (__m512d)approximation);
+#else
+    const __mmask16 exact = _mm512_fpclass_ps_mask((__m512)approximation, ZERO_OR_INFINITE);
+    return (V)_mm512_mask_mov_ps((__m512)y, exact, (__m512)approximation);
+#endif
+}
+#endif
 INLINE V inverse(V x) {
 #if defined(WIDE) && defined(DOUBLE)
-    V y = (V)_mm512_rcp14_pd((__m512d)x);
-    y = y + y * (1.0 - x * y);
-    return y + y * (1.0 - x * y);
+    const V about = (V)_mm512_rcp14_pd((__m512d)x);
+    const V y = about + about * (1.0 - x * about);
+    return refined(about, y + y * (1.0 - x * y));
 #elif defined(WIDE)
-    V y = (V)_mm512_rcp14_ps((__m512)x);
-    return y + y * (1.0f - x * y);
+    const V about = (V)_mm512_rcp14_ps((__m512)x);
+    return refined(about, about + about * (1.0f - x * about));
 #else
     return real(1) / x;
 #endif
 }
 INLINE V div_(V x, V y) {
 #if defined(WIDE) && defined(DOUBLE)
-    const V inv = inverse(y), q = x * inv;
-    return q + inv * (x - q * y);
+    const V about = (V)_mm512_rcp14_pd((__m512d)y);
+    V inv = about + about * (1.0 - y * about);
+    inv = inv + inv * (1.0 - y * inv);
+    const V q = x * inv;
+    return refined(x * about, q + inv * (x - q * y));
 #elif defined(WIDE)
     return x * inverse(y);
 #else
@@ -98,11 +115,11 @@ INLINE V sqrt_(V x) {
     return y;
 }
 
-// exp: x = n ln 2 + r with |r| <= ln(2)/2, a polynomial for exp(r), and 2^n by its bits. Capped where the result would
-// overflow or be subnormal.
+// exp: x = n ln 2 + r with |r| <= ln(2)/2, a polynomial for exp(r), and 2^n by its bits. Capped where the result or its
+// inverse would overflow or be subnormal.
 INLINE V exp_(V x) {
 #ifdef DOUBLE
-    x = at_least(at_most(x, 709.0), -708.0);
+    x = at_least(at_most(x, splat(708)), splat(-708));
     const double magic = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to a whole number in the low bits
     const V t = x * 1.4426950408889634 + magic;
     const V n = t - magic;
@@ -116,7 +133,7 @@ INLINE V exp_(V x) {
     const V y = (1.0 + r) + r2 * (p + r4 * (q + r4 * top));
     return y * as_real((as_bits(t) << 52) + (whole(1023) << 52));
 #else
-    x = at_least(at_most(x, 88.0f), -87.0f);
+    x = at_least(at_most(x, splat(87)), splat(-87));
     const float magic = 12582912.0f;  // 1.5 * 2^23
     const V t = x * 1.44269504f + magic;
     const V n = t - magic;
