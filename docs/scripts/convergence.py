@@ -20,8 +20,8 @@ import numpy as np
 from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell import Cell
 from ketune.cell_model import default_cell
+from ketune.engines import create
 from ketune.engines.jax_engine import JaxEngine, Run
-from ketune.engines.native_engine import forward_engine
 from ketune.engines.schemes import Scheme
 from ketune.events import Events
 
@@ -119,7 +119,7 @@ def with_step(events: Events, factor: int) -> Events:
 def simulated(cell: Cell, events: Events, scheme: Scheme = "backward_euler") -> Run:
     """The spikes of every lane."""
     if scheme == "backward_euler":
-        engine = forward_engine(cell, dt_ms=events.dt_ms)
+        engine = create(cell, dt_ms=events.dt_ms, dtype=np.float32)
     else:
         engine = JaxEngine(cell, dt_ms=events.dt_ms, scheme=scheme)
     return engine.run(events, keep_voltage=False)

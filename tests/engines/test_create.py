@@ -7,7 +7,7 @@ from ketune.engines import create, describe
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine, compiler
 from ketune.errors import InputError
-from ketune.verify_cases import calcium_case, mechanism_case
+from ketune.verify_cases import mechanism_case, mechanism_case
 
 OPTIONS = {"dt_ms": 0.05, "dtype": np.float32}
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
@@ -59,6 +59,6 @@ def test_an_unknown_engine_is_refused(cell):
 def test_what_the_provenance_says(cell):
     assert describe(create(cell, "xla", **OPTIONS)) == {"name": "xla", "precision": "float32", "dt_ms": 0.05}
     assert describe(create(cell, "native", **OPTIONS))["name"] == "native"
-    handed_over = describe(create(calcium_case(1.0).cell, "native", **OPTIONS))
+    handed_over = describe(create(mechanism_case("NMDA5", 1.0).cell, "native", **OPTIONS))
     assert handed_over["name"] == "xla"
     assert handed_over["not_native"]

@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ketune import _compiled
+from ketune._compiled import compiler
 from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell_model import build_cell
-from ketune.engines import describe, native_engine
+from ketune.engines import create, describe
 from ketune.engines._elementwise import Statements, UnprintableError
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import NativeEngine, compiler, forward_engine
+from ketune.engines.native_engine import NativeEngine
 from ketune.errors import InputError
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
-from ketune.verify_cases import calcium_case, mechanism_case
+from ketune.verify_cases import mechanism_case
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 DT = 0.05
@@ -134,9 +136,8 @@ def test_single_precision_takes_lanes_of_their_own_too():
     np.testing.assert_allclose(found.v_mV, expected.v_mV, rtol=0, atol=0.5)
 
 
-@pytest.mark.parametrize("name", ["capool", "NMDA_STP", "NMDA5", "calcium"])
-def test_what_changes_more_than_voltage_and_states_runs_under_xla(name):
-    case = calcium_case(5.0) if name == "calcium" else mechanism_case(name, 5.0)
+def test_synapses_with_connections_of_their_own_run_under_xla():
+    case = mechanism_case("NMDA5", 5.0)
     options = {"dt_ms": 0.025, "dtype": np.float64}
     native = NativeEngine(case.cell, **options)
     found, expected = (
@@ -145,7 +146,7 @@ def test_what_changes_more_than_voltage_and_states_runs_under_xla(name):
     )
     np.testing.assert_array_equal(found, expected)
     assert describe(native)["name"] == "xla"
-    assert "more than voltage" in describe(native)["not_native"]
+    assert "self-events" in describe(native)["not_native"]
 
 
 def test_a_variable_that_is_no_state_is_the_twins_affair():
@@ -154,9 +155,10 @@ def test_a_variable_that_is_no_state_is_the_twins_affair():
 
 
 def test_without_a_compiler_the_jax_engine_runs_everything(monkeypatch):
-    assert isinstance(forward_engine(cell(), dt_ms=DT), NativeEngine)
-    monkeypatch.setattr(native_engine, "compiler", lambda: None)
-    without = forward_engine(cell(), dt_ms=DT)
+    options = {"dt_ms": DT, "dtype": np.float32}
+    assert isinstance(create(cell(), **options), NativeEngine)
+    monkeypatch.setattr(_compiled, "compiler", lambda: None)
+    without = create(cell(), **options)
     assert isinstance(without, JaxEngine)
     assert not isinstance(without, NativeEngine)
 

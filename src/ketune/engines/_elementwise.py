@@ -44,7 +44,9 @@ class Statements:
         self.constants: list[np.ndarray] = []
         self.by_lane: list[np.ndarray] = []
         self._slot_of: dict[int, str] = {}
-        self._kept: list[Any] = []  # an object's identity is its key: equal numbers must not change the source
+        self._kept: list[
+            Any
+        ] = []  # an object's identity is its key: equal numbers must not change the source
         self._names = 0
 
     def print(
@@ -181,7 +183,9 @@ class Statements:
         return self._slot_of[id(x)]
 
 
-def traced(function: Callable[[list[Any], list[Any]], Sequence[Any]], n_varying: int, n_constants: int) -> Any:
+def traced(
+    function: Callable[[list[Any], list[Any]], Sequence[Any]], n_varying: int, n_constants: int
+) -> Any:
     """The function of scalars as a jaxpr: tracing takes longer than printing."""
     scalar = jax.ShapeDtypeStruct((), np.float64)
     return jax.make_jaxpr(function)([scalar] * n_varying, [scalar] * n_constants)

@@ -106,13 +106,21 @@ class StreamData:
     """
 
     def __init__(
-        self, name: str, placements: Sequence[PlacementData], nodes: Sequence[np.ndarray], n: int, *, downward: bool
+        self,
+        name: str,
+        placements: Sequence[PlacementData],
+        nodes: Sequence[np.ndarray],
+        n: int,
+        *,
+        downward: bool,
     ) -> None:
         functions = [p.functions.get(name) for p in placements]
         empty = [np.empty((len(p.compartments), 0)) for p in placements]
         constants = [e if f is None else f.constants for f, e in zip(functions, empty, strict=True)]
         tables = [e if f is None else f.table_of for f, e in zip(functions, empty, strict=True)]
-        self._by_lane = [e[..., None] if f is None else f.by_lane for f, e in zip(functions, empty, strict=True)]
+        self._by_lane = [
+            e[..., None] if f is None else f.by_lane for f, e in zip(functions, empty, strict=True)
+        ]
 
         def layout(sizes: Sequence[int]) -> Layout:
             return Layout.of(nodes, sizes, n, downward=downward, last_first=name.endswith("adjoint"))
@@ -187,7 +195,10 @@ class CellNumbers:
         """What a pass reads, and where it collects, as the kernel takes it."""
         constants, table_of = self._shared[name]
         return Stream(
-            constants.ctypes.data, by_lane.ctypes.data, table_of.ctypes.data, None if sums is None else sums.ctypes.data
+            constants.ctypes.data,
+            by_lane.ctypes.data,
+            table_of.ctypes.data,
+            None if sums is None else sums.ctypes.data,
         )
 
     def jump(self, lanes: np.ndarray) -> np.ndarray:
@@ -224,7 +235,9 @@ class LaneBlock:
         self.work = aligned((5, n, width), real)
         self.by_lane = {name: s.by_lane(lanes, real) for name, s in numbers.streams.items()}
         ports = list(twin.ports)
-        port_of = np.array([ports.index(x) if x in ports else -1 for x in events.port_names] or [-1], np.int32)
+        port_of = np.array(
+            [ports.index(x) if x in ports else -1 for x in events.port_names] or [-1], np.int32
+        )
         node = numbers.order.position[events.compartment].astype(np.int32)
         self.event_order = np.lexsort((node, events.step))
         self.arrays = {
@@ -249,7 +262,9 @@ class LaneBlock:
         """The steps from ``start`` to ``stop``; the caller keeps the ``arrays``, which are members of `Task`."""
         numbers = self.numbers
         own = {"memory": self.memory, "work": self.work, "recorded": recorded}
-        pointers = {name: a.ctypes.data for name, a in {**numbers.arrays, **self.arrays, **own, **arrays}.items()}
+        pointers = {
+            name: a.ctypes.data for name, a in {**numbers.arrays, **self.arrays, **own, **arrays}.items()
+        }
         pointers["event_first"] += self.arrays["event_first"].itemsize * start
         if self.injected is not None:
             pointers["injected"] = self.injected[start:].ctypes.data

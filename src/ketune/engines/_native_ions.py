@@ -165,11 +165,15 @@ class VaryingIons:
                 before = self._written_before(placement, name)
                 later = order[order.index(placement) :]
                 rewritten = any(
-                    np.isin(placement.compartments, p.compartments).any() for p in self._writers(name) if p in later
+                    np.isin(placement.compartments, p.compartments).any()
+                    for p in self._writers(name)
+                    if p in later
                 )
                 elsewhere = not before.all() and name not in concentrations
                 if before.any() and (rewritten or elsewhere):
-                    return f"several mechanisms write {name} on a compartment where '{placement.label}' uses it"
+                    return (
+                        f"several mechanisms write {name} on a compartment where '{placement.label}' uses it"
+                    )
         return None
 
 

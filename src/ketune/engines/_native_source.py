@@ -210,7 +210,9 @@ def _delivery(ports: Any, mechanisms: Any, printed: Any) -> list[str]:
         "    int64_t at;",
         *(
             f"    if (port == {port} && (at = task.state_of[{k} * task.n_nodes + node]) >= 0) {{ "
-            + " ".join(f"((real*)(s + at + {j}))[lane] += jump_of(task, at + {j}, lane) * weight;" for j in states)
+            + " ".join(
+                f"((real*)(s + at + {j}))[lane] += jump_of(task, at + {j}, lane) * weight;" for j in states
+            )
             + " }"
             for port, k, states in _receivers(ports, mechanisms, printed)
         ),
@@ -340,7 +342,9 @@ class _Part:
                 break
             if self.tables is not None and np.array_equal(values, self._values):
                 return
-            found, failed = _by_rate([rate_tables.tables(self._rates_of(row), self.itemsize) for row in values])
+            found, failed = _by_rate(
+                [rate_tables.tables(self._rates_of(row), self.itemsize) for row in values]
+            )
             if not failed:
                 self.tables, self._values = found, values
                 return
@@ -414,7 +418,9 @@ def _differentiable(part: Program, p: dict[str, Any]) -> list[Any]:
 class _Mechanism:
     """One placement as a printer of its functions ``currents_k``, ``states_k``, ``deliver_k`` and their adjoints."""
 
-    def __init__(self, twin: Twin, ions: VaryingIons, placement: Placement, k: int, position: np.ndarray) -> None:
+    def __init__(
+        self, twin: Twin, ions: VaryingIons, placement: Placement, k: int, position: np.ndarray
+    ) -> None:
         self.twin, self.k, self.label, self.mechanism = twin, k, placement.label, placement.mechanism
         self.ions, self.access = ions, ions.access(placement)
         self.order = np.argsort(position[placement.compartments], kind="stable")
@@ -446,16 +452,23 @@ class _Mechanism:
             mechanism, access, n = self.mechanism, self.access, len(states)
 
             def current(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
-                s, p = dict(zip(states, x, strict=False)), p | dict(zip(access.current_reads, x[n:], strict=True))
+                s, p = (
+                    dict(zip(states, x, strict=False)),
+                    p | dict(zip(access.current_reads, x[n:], strict=True)),
+                )
                 at_v, slopes, slope = _linearised(mechanism, v, s, p)
                 collected = [at_v, slopes] if self.ions.corrected else [at_v]
-                shares = [each.get(name, 0.0) * p["to mA/cm2"] for each in collected for name in access.totals]
+                shares = [
+                    each.get(name, 0.0) * p["to mA/cm2"] for each in collected for name in access.totals
+                ]
                 return [mechanism.total(at_v) * p["to nA"], slope * p["to nA"], *shares]
 
             def advance(v: Any, x: Sequence[Any], p: dict[str, Any]) -> list[Any]:
                 old, ions = x[:n], dict(zip(access.advance_reads, x[n:], strict=True))
                 new = self.twin.advanced(mechanism, v, dict(zip(states, old, strict=True)), p | ions)
-                written = [new.get(name, ions[name]) for name in access.advance_reads if name in access.writes]
+                written = [
+                    new.get(name, ions[name]) for name in access.advance_reads if name in access.writes
+                ]
                 return [new.get(name, x) for name, x in zip(states, old, strict=True)] + written
 
             names, dtype = sorted(p), np.dtype(np.float64)
@@ -505,7 +518,9 @@ class _Mechanism:
         )
         sums = None
         if names:
-            sums = Sums(partial(self._chain, p, names, [current.program, advance.program], selected, jumping, states))
+            sums = Sums(
+                partial(self._chain, p, names, [current.program, advance.program], selected, jumping, states)
+            )
         return _Printed("\n".join(text), data, jumping), sums
 
     def _chain(
@@ -552,9 +567,16 @@ class _Mechanism:
             return Wires(
                 inputs=[*own, *inputs],
                 inputs_back=[*own, *inputs],
-                results=["d += {1};", "r -= {0};", *(f"{ions.at(x)} += {{{j}}};" for j, x in enumerate(totals, 2))],
+                results=[
+                    "d += {1};",
+                    "r -= {0};",
+                    *(f"{ions.at(x)} += {{{j}}};" for j, x in enumerate(totals, 2)),
+                ],
                 bars=["minus_y", "minus_yx", *map(ions.bar, totals)],
-                inputs_bar=[*(f"q.sb[{j}] += {{}};" for j in range(n)), *(f"{ions.bar(x)} += {{}};" for x in access.current_reads)],
+                inputs_bar=[
+                    *(f"q.sb[{j}] += {{}};" for j in range(n)),
+                    *(f"{ions.bar(x)} += {{}};" for x in access.current_reads),
+                ],
             )
         written = [x for x in access.advance_reads if x in access.writes]
         return Wires(
@@ -761,11 +783,11 @@ class _Body:
         more = f", {slope}, real(2) * PIECES_PER_mV" if slope else ""
         return f"{name}<{degree}>(t + {offset}, at, v{more})"
 
-    def _print(self, name: str, function: Callable[..., Any], varying: list[str]) -> tuple[list[str], list[str]]:
+    def _print(
+        self, name: str, function: Callable[..., Any], varying: list[str]
+    ) -> tuple[list[str], list[str]]:
         constants = self.part.constants
-        jaxpr = self.part.once(
-            (name, *self.selected), lambda: traced(function, len(varying), len(constants))
-        )
+        jaxpr = self.part.once((name, *self.selected), lambda: traced(function, len(varying), len(constants)))
         return self.statements.print(jaxpr, varying, constants)
 
     @property
@@ -787,7 +809,14 @@ class _Body:
         from_table = [
             f"f{i}_ = {self._looked_up(i, f'd{i}_' if slopes else '')};" for i in range(self.n_rates)
         ]
-        return [*head, "    if (TABLES && at.inside) {", *_indented(from_table), "    } else {", *_indented(direct), "    }"]
+        return [
+            *head,
+            "    if (TABLES && at.inside) {",
+            *_indented(from_table),
+            "    } else {",
+            *_indented(direct),
+            "    }",
+        ]
 
     def value(self, x: list[str]) -> tuple[list[str], list[str]]:
         program, n = self.part.program, len(x)
@@ -813,7 +842,12 @@ class _Body:
             return [v_bar, *s_bar, *f_bar, *c_bar]
 
         more, results = self._print("rest adjoint", rest, ["v", *x, *self._f, *y_bar])
-        v_bar, s_bar, f_bar, c_bar = results[0], results[1 : 1 + n], results[1 + n : 1 + n + m], results[1 + n + m :]
+        v_bar, s_bar, f_bar, c_bar = (
+            results[0],
+            results[1 : 1 + n],
+            results[1 + n : 1 + n + m],
+            results[1 + n + m :],
+        )
         lines += [f"    {line}" for line in more]
         if not m:
             return lines, v_bar, s_bar, c_bar
@@ -831,12 +865,22 @@ class _Body:
             return [v_bar, *c_bar]
 
         more, results = self._print("rates adjoint", rates, ["v", *(f"fb{i}_" for i in range(m))])
-        direct = [*more, f"vb_ += {results[0]};", *(f"cb{j}_ += {x};" for j, x in zip(in_rates, results[1:], strict=True))]
+        direct = [
+            *more,
+            f"vb_ += {results[0]};",
+            *(f"cb{j}_ += {x};" for j, x in zip(in_rates, results[1:], strict=True)),
+        ]
         tabled = self._tabled_slopes()
         if tabled is None:
             lines += ["    {", *_indented(direct), "    }"]
         else:
-            lines += ["    if (TABLES && at.inside) {", *_indented(tabled), "    } else {", *_indented(direct), "    }"]
+            lines += [
+                "    if (TABLES && at.inside) {",
+                *_indented(tabled),
+                "    } else {",
+                *_indented(direct),
+                "    }",
+            ]
         return lines, "vb_", s_bar, [f"cb{j}_" for j in range(len(chosen))]
 
     def _tabled_slopes(self) -> list[str] | None:

@@ -107,7 +107,9 @@ def _value(atom: Any, known: dict[Any, Any]) -> Any:
 
 def _bound(equation: Any, inputs: Sequence[Any]) -> list[Any]:
     found = equation.primitive.get_bind_params(equation.params)
-    functions, params = found if isinstance(found, tuple) else ((), found)  # older JAX gives the functions apart
+    functions, params = (
+        found if isinstance(found, tuple) else ((), found)
+    )  # older JAX gives the functions apart
     result = equation.primitive.bind(*functions, *inputs, **params)
     return list(result) if equation.primitive.multiple_results else [result]
 
@@ -122,7 +124,11 @@ class _Cut:
         self.v, *rest = self.jaxpr.invars
         self.x, self.p = rest[:n_varying], rest[n_varying:]
         self.level: dict[Any, str] = dict.fromkeys(self.jaxpr.constvars, "constant")
-        self.level |= {self.v: "voltage", **dict.fromkeys(self.x, "rest"), **dict.fromkeys(self.p, "constant")}
+        self.level |= {
+            self.v: "voltage",
+            **dict.fromkeys(self.x, "rest"),
+            **dict.fromkeys(self.p, "constant"),
+        }
         for equation in self.jaxpr.eqns:
             self.level |= dict.fromkeys(equation.outvars, self._level(equation))
 
@@ -136,7 +142,9 @@ class _Cut:
             return "constant"
         divides_by_constant = (
             equation.primitive.name == "div"
-            and self.level.get(equation.invars[1] if not hasattr(equation.invars[1], "val") else None, "constant")
+            and self.level.get(
+                equation.invars[1] if not hasattr(equation.invars[1], "val") else None, "constant"
+            )
             == "constant"
         )
         costly = equation.primitive.name in _COSTLY and not divides_by_constant
@@ -173,7 +181,9 @@ class _Cut:
         return Program(
             n_constants=len(constants),
             n_rates=len(rates),
-            constants=lambda p: run(first, self.consts | {a: p[n] for a, n in zip(self.p, self.names, strict=True)}, constants),
+            constants=lambda p: run(
+                first, self.consts | {a: p[n] for a, n in zip(self.p, self.names, strict=True)}, constants
+            ),
             rates=lambda v, c: run(computed_in_rates, known(v, (), (), c), rates),
             rest=lambda v, x, f, c: run(computed_in_rest, known(v, x, f, c), self.jaxpr.outvars),
             in_rates=tuple(c in used_in_rates for c in constants),

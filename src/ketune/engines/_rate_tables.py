@@ -50,7 +50,11 @@ def tables(rates: Rates, itemsize: int, *, slopes: bool = False) -> list[np.ndar
     """
     return [
         next(
-            (t for degree in DEGREES[itemsize] if (t := _table(rate, itemsize, degree, slopes=slopes)) is not None),
+            (
+                t
+                for degree in DEGREES[itemsize]
+                if (t := _table(rate, itemsize, degree, slopes=slopes)) is not None
+            ),
             None,
         )
         for rate in (_one(rates, k) for k in range(len(rates(np.zeros(1)))))
@@ -125,7 +129,10 @@ def _break(function: Callable[[np.ndarray], np.ndarray], low: float, high: float
         degree = min(6, len(near[0]) - 1)
         return np.polynomial.Polynomial.fit(*near, degree) if degree >= 0 else lambda _: np.inf
 
-    left, right = continued((v <= begin) & (v > begin - 0.3 * (high - low))), continued((v >= end) & (v < end + 0.3 * (high - low)))
+    left, right = (
+        continued((v <= begin) & (v > begin - 0.3 * (high - low))),
+        continued((v >= end) & (v < end + 0.3 * (high - low))),
+    )
     for _ in range(50):
         at = (begin + end) / 2
         value = float(function(np.array([at]))[0])
@@ -143,7 +150,9 @@ class _Fit:
         self.itemsize, self.degree, self.tolerance = itemsize, degree, tolerance
         self.real = np.float32 if itemsize == 4 else np.float64
 
-    def on_part(self, rate: Rates, low: float, high: float, piece_low: float, piece_high: float) -> np.ndarray | None:
+    def on_part(
+        self, rate: Rates, low: float, high: float, piece_low: float, piece_high: float
+    ) -> np.ndarray | None:
         """Coefficients from values on a part of a piece, of the lowest degree that is accurate there.
 
         In the coordinate of a piece that is much longer, those of a high degree would be lost in rounding.

@@ -105,8 +105,6 @@ def voltage_function(
     function.defvjp(forward, backward)
 
     def voltage(parameters: Mapping[Key, Any], weight: Any) -> Float[Array, "samples rows lanes"]:
-        return function(
-            tuple(parameters), [jnp.asarray(x) for x in parameters.values()], jnp.asarray(weight)
-        )
+        return function(tuple(parameters), [jnp.asarray(x) for x in parameters.values()], jnp.asarray(weight))
 
     return voltage

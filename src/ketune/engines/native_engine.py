@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ketune._compiled import compiler
 from ketune._jax import jnp
 from ketune.cell import Cell, Overrides
 from ketune.engines._elementwise import UnprintableError
@@ -34,11 +33,6 @@ from ketune.events import Events
 
 _CHUNK_STEPS = 2000
 _MOST_PLACEMENTS = 64  # a bit for each in `present` of kernel/step.hpp
-
-
-def forward_engine(cell: Cell, *, dt_ms: float) -> JaxEngine:
-    """The fastest engine for forward runs in float32 on this machine."""
-    return NativeEngine(cell, dt_ms=dt_ms) if compiler() else JaxEngine(cell, dt_ms=dt_ms)
 
 
 class NativeEngine(JaxEngine):
@@ -150,11 +144,9 @@ class NativeEngine(JaxEngine):
     def _has(self, variables: Sequence[Variable]) -> bool:
         """Whether all of these are in the kernel's memory; the twin knows what else there may be."""
         cell = self.twin.cell
-        return all(
-            name in (self.twin.ions.varying if label == IONS else cell.by_label[label].mechanism.states)
-            for label, name in variables
-            if label == IONS or label in cell.by_label
-        )
+        kept = {label: p.mechanism.states for label, p in cell.by_label.items()}
+        kept[IONS] = tuple(self.twin.ions.varying)
+        return all(name in kept.get(label, ()) for label, name in variables)
 
     def check(self, events: Events, rows: Sequence[int]) -> None:
         """Nothing may lie outside the cell: the kernel does not look."""

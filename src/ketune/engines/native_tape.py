@@ -41,7 +41,10 @@ def derived_of(cell: Cell, wrt: Sequence[Key], parameters: Parameters) -> dict[s
         asked[label].add(name)
     return {
         label: tuple(
-            sorted(names | _following(cell.placement(label).mechanism, frozenset(names), tuple(parameters[label])))
+            sorted(
+                names
+                | _following(cell.placement(label).mechanism, frozenset(names), tuple(parameters[label]))
+            )
         )
         for label, names in asked.items()
     }
@@ -163,7 +166,11 @@ class NativeTape:
         passes = {"up": "states_adjoint", "down": "currents_adjoint"}
         sums = {}
         for name in passes.values():
-            sums[name] = aligned((max(numbers.streams[name].sums.size, 1), width), real) if name in numbers.streams else np.zeros(1)
+            sums[name] = (
+                aligned((max(numbers.streams[name].sums.size, 1), width), real)
+                if name in numbers.streams
+                else np.zeros(1)
+            )
             sums[name][...] = 0.0
         jump = aligned((max(numbers.states.size, 1), width), real)
         jump[...] = 0.0
@@ -180,7 +187,11 @@ class NativeTape:
                 adjoint=adjoint.ctypes.data,
                 event_weight=weight.ctypes.data,
                 jump=jump.ctypes.data,
-                **{way: block.stream(name, sums[name]) for way, name in passes.items() if name in numbers.streams},
+                **{
+                    way: block.stream(name, sums[name])
+                    for way, name in passes.items()
+                    if name in numbers.streams
+                },
             )
             numbers.library.reverse(ctypes.byref(back))
         lanes = slice(block.events.n_lanes)
@@ -207,7 +218,9 @@ class NativeTape:
         for name in parts[0]:
             if name != "weight":
                 each = [p[name] for p in parts]
-                total[name] = np.concatenate(each, axis=1) if wide else sum(x.sum(axis=1, keepdims=True) for x in each)
+                total[name] = (
+                    np.concatenate(each, axis=1) if wide else sum(x.sum(axis=1, keepdims=True) for x in each)
+                )
 
         def outputs(at: dict[Key, Any]) -> tuple[Any, Any]:
             parameters = twin.parameters({**self.fixed, **at})
@@ -221,7 +234,9 @@ class NativeTape:
             k, own = numbers.source.number(label), twin.own_rows(label)
             data = numbers.source.placements[k]
             found = [
-                numbers.streams[name].sums.taken(total[name], k) if name in data.functions else np.zeros((1, 0, lanes))
+                numbers.streams[name].sums.taken(total[name], k)
+                if name in data.functions
+                else np.zeros((1, 0, lanes))
                 for name in ("currents_adjoint", "states_adjoint")
             ]
             found.append(numbers.states.taken(total["jump"], k))
