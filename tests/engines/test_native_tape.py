@@ -27,7 +27,7 @@ N_STEPS = 10 * _LEAST_STRETCH + 7  # stretches, and a part of one
 TO_THE_TWIN = 1e-9
 SCHEMES = ("backward_euler", "second_order")
 # Currents (nA) that drive a cell with this channel beyond the upper end of the tables.
-CURRENTS_nA = {"nav": 3.0, "kv": 18.0, "cahva": 3.0, "hcn1": 3.0, "nap": 3.0}
+CURRENTS_nA = {"nav": 3.0, "kv": 24.0, "cahva": 3.0, "hcn1": 3.0, "nap": 3.0}
 
 
 def is_plain(name):
