@@ -54,8 +54,8 @@ def extrapolated(readout, steps=STEPS):
     return fine + (fine - coarse) / ((steps[1] / steps[0]) ** 2 - 1)
 
 
-def check_parameters(case, keys, steps=STEPS):
-    """Every parameter of ``keys`` moved as a whole, all moves as lanes of one tape."""
+def check_parameters(case, keys, steps=STEPS, kind=JaxEngine):
+    """Every parameter of ``keys`` moved as a whole, all moves as lanes of one tape of an engine of this kind."""
     events = case.events.select([0])
     n_lanes = 1 + 4 * len(keys)
     overrides, units = {}, {}
@@ -64,7 +64,7 @@ def check_parameters(case, keys, steps=STEPS):
         lanes = np.repeat(value[:, None], n_lanes, axis=1)
         lanes[:, 1 + 4 * i : 5 + 4 * i], units[label, name] = perturbed(value, steps)
         overrides[label, name] = lanes
-    engine = JaxEngine(case.cell, dt_ms=DT_ms, dtype=np.float64)
+    engine = kind(case.cell, dt_ms=DT_ms, dtype=np.float64)
     tape = engine.tape(
         Events.stack([events] * n_lanes),
         wrt=keys,

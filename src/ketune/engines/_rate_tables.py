@@ -26,7 +26,8 @@ _BROKEN_LEVELS = 3  # beyond those of a smooth one
 # Of the largest value in a piece. Derivatives that reverse mode adds up need less.
 _TOLERANCE = {4: 3e-7, 8: 1e-12}
 _SLOPE_TOLERANCE = {4: 3e-6, 8: 1e-11}
-_CHECKED = 33
+_CHECKED = 35
+_TO_THE_END = 1.0 - 1e-9
 # To find a kink.
 _SAMPLES = 401
 
@@ -186,7 +187,8 @@ class _Fit:
                 for k in range(len(powers)):
                     c = np.polynomial.Polynomial(powers[k, i])(inner).coef
                     powers[k, i] = np.pad(c, (0, self.degree + 1 - len(c)))
-        at = np.linspace(-1.0, 1.0, _CHECKED + 2)[1:-1]
+        # Almost to the ends: what a kink or jump close to one spoils lies between it and the end.
+        at = np.linspace(-_TO_THE_END, _TO_THE_END, _CHECKED)
         exact = values(at)
         in_piece = ((at[None] - shift[:, None]) / scale[:, None]).astype(self.real)
         found = np.zeros(exact.shape, self.real)
