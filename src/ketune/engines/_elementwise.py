@@ -111,7 +111,8 @@ class Statements:
             return f"{self.operand(inputs[0])} {_BINARY[name]} {self.operand(inputs[1])}"
         if name == "div":
             if not isinstance(inputs[1], str):
-                inverse = 1.0 / np.asarray(inputs[1], np.float64)
+                with np.errstate(divide="ignore"):
+                    inverse = 1.0 / np.asarray(inputs[1], np.float64)
                 if np.all(np.isfinite(inverse)):  # vectors divide several times slower than they multiply
                     return f"{self.operand(inputs[0])} * {self.operand(inverse)}"
             return f"div_({self.vector(inputs[0])}, {self.vector(inputs[1])})"
