@@ -632,7 +632,7 @@ def _linearised(
 
     if mechanism.conductance is not None:
         slopes = mechanism.ion_conductances(v, s, p) if mechanism.ion_conductances else {}
-        return currents(v), slopes, mechanism.conductance(v, s, p)
+        return currents(v), slopes, jnp.asarray(mechanism.conductance(v, s, p), v.dtype)
     at_v, slopes = jax.jvp(currents, (v,), (jnp.ones_like(v),))
     return at_v, slopes, mechanism.total(slopes)
 

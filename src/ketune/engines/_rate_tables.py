@@ -95,6 +95,8 @@ def _broken(rate: Rates, edges: np.ndarray, smooth: np.ndarray, good: np.ndarray
     for piece in np.flatnonzero(~good):
         low, high = edges[piece], edges[piece + 1]
         at = _break(lambda v: rate(v)[0], low, high)
+        if not low < at < high:
+            return None
         sides, accurate = fit.on(rate, np.array([low, at]), np.array([at, high]), *np.repeat([[low], [high]], 2, axis=1))
         if not np.all(accurate):
             return None
