@@ -72,10 +72,19 @@ class Statements:
         results = self._walk(closed.jaxpr, list(closed.consts), values, lines)
         return lines, [self.vector(r) for r in results]
 
-    def _walk(self, jaxpr: Any, consts: list[Any], arguments: list[Any], lines: list[str]) -> list[Any]:
+    def _walk(
+        self,
+        jaxpr: Any,
+        consts: list[Any],
+        arguments: list[Any],
+        lines: list[str],
+        wanted: Sequence[Any] | None = None,
+    ) -> list[Any]:
+        """The jaxpr's results, or those wanted."""
+        wanted = jaxpr.outvars if wanted is None else wanted
         known: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
         known |= dict(zip(jaxpr.invars, arguments, strict=True))
-        needed = _needed(jaxpr)
+        needed = _needed(jaxpr, wanted)
 
         def value(atom: Any) -> Any:
             return atom.val if hasattr(atom, "val") else known[atom]
@@ -93,6 +102,8 @@ class Statements:
                 outputs = _evaluated(equation, inputs)
             elif name in _IDENTITIES:
                 outputs = [inputs[0]]
+            elif name == "scan":
+                outputs = self._loop(equation, inputs, lines)
             elif name == "mul" and any(_is_number(x, 0.0) for x in inputs):
                 outputs = [np.float64(0.0)]
             elif (same := _unchanged(name, inputs)) is not None:
@@ -105,7 +116,33 @@ class Statements:
                 lines.append(f"const {kind} {variable} = {expression};")
                 outputs = [variable]
             known |= dict(zip(equation.outvars, outputs, strict=True))
-        return [value(a) for a in jaxpr.outvars]
+        return [value(a) for a in wanted]
+
+    def _loop(self, equation: Any, inputs: list[Any], lines: list[str]) -> list[Any]:
+        """A loop of fixed length (an iteration of Newton's method); what is carried around are vectors and masks."""
+        body, n_consts, length = (equation.params[k] for k in ("jaxpr", "num_consts", "length"))
+        n = equation.params["num_carry"]
+        if len(inputs) != n_consts + n or len(equation.outvars) != n:
+            raise UnprintableError("a loop over arrays")
+        carried = body.jaxpr.invars[n_consts:]
+        counts = [np.issubdtype(a.aval.dtype, np.integer) for a in carried]
+        kept = [k for k, is_count in enumerate(counts) if not is_count]
+        wanted = [body.jaxpr.outvars[k] for k in kept]
+        if _needed(body.jaxpr, wanted).intersection(a for a, is_count in zip(carried, counts, strict=True) if is_count):
+            raise UnprintableError("a loop that counts")
+        names = [f"x{self._names + 1 + k}" for k in range(n)]
+        self._names += n
+        kinds = ["N" if a.aval.dtype == np.bool_ else "V" for a in carried]
+        forms = {k: self.mask if kinds[k] == "N" else self.vector for k in kept}
+        lines += [f"{kinds[k]} {names[k]} = {forms[k](inputs[n_consts + k])};" for k in kept]
+        arguments = [*inputs[:n_consts], *(None if is_count else x for x, is_count in zip(names, counts, strict=True))]
+        own: list[str] = []
+        results = self._walk(body.jaxpr, list(body.consts), arguments, own, wanted)
+        new = [f"const {kinds[k]} new_{names[k]} = {forms[k](x)};" for k, x in zip(kept, results, strict=True)]
+        lines.append(f"for (int i_ = 0; i_ < {length}; ++i_) {{")
+        lines += [f"    {line}" for line in (*own, *new, *(f"{names[k]} = new_{names[k]};" for k in kept))]
+        lines.append("}")
+        return [None if is_count else x for x, is_count in zip(names, counts, strict=True)]
 
     def _expression(self, equation: Any, inputs: list[Any]) -> str:
         name = equation.primitive.name
@@ -113,7 +150,8 @@ class Statements:
             return f"{self.operand(inputs[0])} {_BINARY[name]} {self.operand(inputs[1])}"
         if name == "div":
             if not isinstance(inputs[1], str):
-                inverse = 1.0 / np.asarray(inputs[1], np.float64)
+                with np.errstate(divide="ignore"):
+                    inverse = 1.0 / np.asarray(inputs[1], np.float64)
                 if np.all(np.isfinite(inverse)):  # vectors divide several times slower than they multiply
                     return f"{self.operand(inputs[0])} * {self.operand(inverse)}"
             return f"div_({self.vector(inputs[0])}, {self.vector(inputs[1])})"
@@ -191,9 +229,9 @@ def traced(
     return jax.make_jaxpr(function)([scalar] * n_varying, [scalar] * n_constants)
 
 
-def _needed(jaxpr: Any) -> set[Any]:
-    """Variables that the results depend on."""
-    needed = {a for a in jaxpr.outvars if not hasattr(a, "val")}
+def _needed(jaxpr: Any, wanted: Sequence[Any]) -> set[Any]:
+    """Variables that the wanted results depend on."""
+    needed = {a for a in wanted if not hasattr(a, "val")}
     for equation in reversed(jaxpr.eqns):
         if needed.intersection(equation.outvars):
             needed.update(a for a in equation.invars if not hasattr(a, "val"))

@@ -534,13 +534,15 @@ class _Mechanism:
         sums: Sequence[np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Sums to derivatives, on the placement's rows in its own order."""
+        rows = len(self.compartments)
 
         def collected(chosen: dict[str, Any]) -> list[Any]:
             full = p | chosen
             of_parts = [_differentiable(part, full) for part in programs]
             jump = self.mechanism.event_jump(full) if jumping else {}
             return [of_parts[m][j] for m, which in enumerate(selected) for j in which] + [
-                jnp.asarray(jump[states[j]]) for j in jumping
+                jnp.broadcast_to(jump[states[j]], jnp.broadcast_shapes(jnp.shape(jump[states[j]]), (rows, 1)))
+                for j in jumping
             ]
 
         chosen = {name: p[name] for name in names if name in p}
@@ -653,7 +655,7 @@ def _linearised(
 
     if mechanism.conductance is not None:
         slopes = mechanism.ion_conductances(v, s, p) if mechanism.ion_conductances else {}
-        return currents(v), slopes, mechanism.conductance(v, s, p)
+        return currents(v), slopes, jnp.asarray(mechanism.conductance(v, s, p), v.dtype)
     at_v, slopes = jax.jvp(currents, (v,), (jnp.ones_like(v),))
     return at_v, slopes, mechanism.total(slopes)
 

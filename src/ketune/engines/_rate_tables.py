@@ -109,6 +109,8 @@ def _table(rate: Rates, itemsize: int, degree: int, *, slopes: bool) -> np.ndarr
     for number, piece in enumerate(np.flatnonzero(~good)):
         low, high = edges[piece], edges[piece + 1]
         at = _break(lambda v: rate(v)[0], low, high)
+        if not low < at < high:
+            return None
         for side, column in (((low, at), piece), ((at, high), table.shape[1] - SPARE + number)):
             coefficients = fit.on_part(rate, *side, low, high)
             if coefficients is None:

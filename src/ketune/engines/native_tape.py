@@ -225,7 +225,8 @@ class NativeTape:
         def outputs(at: dict[Key, Any]) -> tuple[Any, Any]:
             parameters = twin.parameters({**self.fixed, **at})
             _, initial = twin.initial(parameters, lanes)
-            return {k: dict(parameters[k]) for k in labels}, {k: dict(initial[k]) for k in started}
+            found = {k: parameters[k] for k in labels}, {k: initial[k] for k in started}
+            return jax.tree.map(jnp.asarray, found)
 
         values, pull = jax.vjp(outputs, {k: jnp.asarray(x, jnp.float64) for k, x in self.at.items()})
         of_parameters = {k: {name: jnp.zeros_like(x) for name, x in p.items()} for k, p in values[0].items()}

@@ -145,11 +145,48 @@ INLINE V exp_(V x) {
 #endif
 }
 
+// log: x = 2^k m with m between sqrt(1/2) and sqrt(2), and log(m) by a series in (m - 1)/(m + 1) (the coefficients are
+// those of FDLIBM). A subnormal number counts as 0, as everywhere in the kernel.
+INLINE V log_(V x) {
+    const real least = std::numeric_limits<real>::min(), most = std::numeric_limits<real>::max();
+#ifdef DOUBLE
+    const N above = as_bits(x) - whole(0x3fe6a09e667f3bcd);
+    const V k = __builtin_convertvector(above >> 52, V);
+    const V f = as_real(as_bits(x) - (above & whole(0xfff0000000000000))) - 1.0;
+    const V s = div_(f, 2.0 + f), z = s * s, w = z * z;
+    const V odd = z * (6.666666666666735130e-01 + w * (2.857142874366239149e-01
+                + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+    const V even = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+    const V high = k * 6.93147180369123816490e-01, low = k * 1.90821492927058770002e-10;
+#else
+    const N above = as_bits(x) - 0x3f3504f3;
+    const V k = __builtin_convertvector(above >> 23, V);
+    const V f = as_real(as_bits(x) - (above & whole(0xff800000))) - 1.0f;
+    const V s = div_(f, 2.0f + f), z = s * s, w = z * z;
+    const V odd = z * (0.66666662693f + w * 0.28498786688f);
+    const V even = w * (0.40000972152f + w * 0.24279078841f);
+    const V high = k * 6.9313812256e-01f, low = k * 9.0580006145e-06f;
+#endif
+    const V half = real(0.5) * f * f;
+    const V y = high - ((half - (s * (half + (odd + even)) + low)) - f);
+    const real infinity = std::numeric_limits<real>::infinity(), none = std::numeric_limits<real>::quiet_NaN();
+    const V outside = choose(x > splat(most), x, choose(abs_(x) < splat(least), splat(-infinity), splat(none)));
+    return choose((x >= splat(least)) & (x <= splat(most)), y, outside);
+}
+
+// x^y = exp(y log x), whose error grows with the exponent; what that does not cover, lane by lane.
+INLINE V pow_(V x, V y) {
+    const V exponent = y * log_(x);
+    if (all((x > splat(0)) & (abs_(exponent) <= splat(80)))) return exp_(exponent);
+    V z;
+    for (int l = 0; l < W; ++l) z[l] = std::pow(x[l], y[l]);
+    return z;
+}
+
 // Rarer functions, lane by lane.
 #define BY_LANE(name) INLINE V name##_(V x) { V y; for (int l = 0; l < W; ++l) y[l] = std::name(x[l]); return y; }
-BY_LANE(log) BY_LANE(log1p) BY_LANE(expm1) BY_LANE(tanh) BY_LANE(sinh) BY_LANE(cosh) BY_LANE(sin) BY_LANE(cos)
+BY_LANE(log1p) BY_LANE(expm1) BY_LANE(tanh) BY_LANE(sinh) BY_LANE(cosh) BY_LANE(sin) BY_LANE(cos)
 BY_LANE(tan) BY_LANE(asin) BY_LANE(acos) BY_LANE(atan) BY_LANE(floor) BY_LANE(ceil)
-INLINE V pow_(V x, V y) { V z; for (int l = 0; l < W; ++l) z[l] = std::pow(x[l], y[l]); return z; }
 INLINE V atan2_(V x, V y) { V z; for (int l = 0; l < W; ++l) z[l] = std::atan2(x[l], y[l]); return z; }
 INLINE V rem_(V x, V y) { V z; for (int l = 0; l < W; ++l) z[l] = std::fmod(x[l], y[l]); return z; }
 
