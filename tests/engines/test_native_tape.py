@@ -17,7 +17,6 @@ from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine
 from ketune.engines.native_tape import _LEAST_STRETCH
 from ketune.engines.schemes import has_second_order
-from ketune.engines.twin import Twin
 from ketune.events import Events
 from ketune.verify_cases import Case, DT_ms, mechanism_case
 
@@ -30,11 +29,13 @@ SCHEMES = ("backward_euler", "second_order")
 CURRENTS_nA = {"nav": 3.0, "kv": 24.0, "cahva": 3.0, "hcn1": 3.0, "nap": 3.0}
 
 
-def is_plain(name):
-    return Twin(mechanism_case(name, 1.0).cell, dt_ms=DT_ms).is_plain
+def has_an_adjoint(name):
+    cell = mechanism_case(name, 1.0).cell
+    engine = NativeEngine(cell, dt_ms=DT_ms)
+    return engine.reason_for_xla(gradient=True) is None and not cell.tells_connections_apart
 
 
-PLAIN = [name for name in mechanisms.names() if is_plain(name)]
+PLAIN = [name for name in mechanisms.names() if has_an_adjoint(name)]
 
 
 @cache

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ketune.engines._rate_tables import DEGREES, PIECES, RANGE_mV, SPARE, alike, degree_of, tables
+from ketune.engines._rate_tables import DEGREES, PIECES, SPARE, RANGE_mV, alike, degree_of, tables
 
 ITEMSIZES = pytest.mark.parametrize("itemsize", [4, 8])
 # Of the largest value in the same piece.
