@@ -473,8 +473,10 @@ class _Mechanism:
 
             names, dtype = sorted(p), np.dtype(np.float64)
             functions = ((current, len(access.current_reads)), (advance, len(access.advance_reads)))
-            parts = (_Part(program(f, n + m, names, dtype), self.twin.dtype.itemsize) for f, m in functions)
-            self._parts = (states, names, *parts)
+            of_currents, of_advance = (
+                _Part(program(f, n + m, names, dtype), self.twin.dtype.itemsize) for f, m in functions
+            )
+            self._parts = (states, names, of_currents, of_advance)
         return self._parts
 
     def print(
