@@ -13,11 +13,11 @@ from ketune._compiled import compiler
 from ketune.afferents import Drive, Grating, hard_events
 from ketune.engines import describe
 from ketune.engines._rate_tables import RANGE_mV
+from ketune.engines.connections import plastic_labels
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine
 from ketune.engines.native_tape import _LEAST_STRETCH
 from ketune.engines.schemes import has_second_order
-from ketune.engines.twin import Twin
 from ketune.events import Events
 from ketune.verify_cases import Case, DT_ms, mechanism_case
 
@@ -30,11 +30,12 @@ SCHEMES = ("backward_euler", "second_order")
 CURRENTS_nA = {"nav": 3.0, "kv": 24.0, "cahva": 3.0, "hcn1": 3.0, "nap": 3.0}
 
 
-def is_plain(name):
-    return Twin(mechanism_case(name, 1.0).cell, dt_ms=DT_ms).is_plain
+def in_the_kernel(name):
+    engine = NativeEngine(mechanism_case(name, 1.0).cell, dt_ms=DT_ms)
+    return engine.reason_for_xla(gradient=True) is None and not plastic_labels(engine.twin.cell)
 
 
-PLAIN = [name for name in mechanisms.names() if is_plain(name)]
+IN_THE_KERNEL = [name for name in mechanisms.names() if in_the_kernel(name)]
 
 
 @cache
@@ -70,7 +71,7 @@ def lanes_of(events, n_lanes):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", IN_THE_KERNEL)
 def test_every_parameter_of_every_mechanism_against_the_twin(name, scheme):
     case = case_of(name)
     if scheme == "second_order" and not has_second_order(case.cell):
@@ -92,7 +93,7 @@ def test_every_parameter_of_every_mechanism_against_the_twin(name, scheme):
     assert all(np.abs(x).max() > 0 for x in expected.parameters.values())
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", IN_THE_KERNEL)
 def test_every_parameter_of_every_mechanism_against_finite_differences(name):
     """Each parameter moved in lanes of its own: they fill several blocks."""
     case = case_of(name)

@@ -112,10 +112,14 @@ def test_a_condition_is_no_rate():
         assert_same(part, function, v, [0.4], P)
 
 
-PLAIN = [n for n in mechanisms.names() if Twin(mechanism_case(n, 1.0).cell, dt_ms=DT_ms).is_plain]
+ALL_BY_CURRENT = [
+    n
+    for n in mechanisms.names()
+    if not mechanisms.load(n).ion_writes and mechanisms.load(n).merging != "separate"
+]
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", ALL_BY_CURRENT)
 def test_every_mechanism(name):
     mechanism = mechanisms.load(name)
     cell = mechanism_case(name, 1.0).cell

@@ -129,7 +129,7 @@ def _break(function: Callable[[np.ndarray], np.ndarray], low: float, high: float
 
     def continued(inside: np.ndarray) -> Callable[[float], float]:
         near = v[inside], y[inside]
-        degree = min(6, len(near[0]) - 1)
+        degree = min(10, len(near[0]) - 1)
         return np.polynomial.Polynomial.fit(*near, degree) if degree >= 0 else lambda _: np.inf
 
     left, right = (
