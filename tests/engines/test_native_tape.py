@@ -13,7 +13,6 @@ from ketune._compiled import compiler
 from ketune.afferents import Drive, Grating, hard_events
 from ketune.engines import describe
 from ketune.engines._rate_tables import RANGE_mV
-from ketune.engines.connections import plastic_labels
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine
 from ketune.engines.native_tape import _LEAST_STRETCH
@@ -30,12 +29,13 @@ SCHEMES = ("backward_euler", "second_order")
 CURRENTS_nA = {"nav": 3.0, "kv": 24.0, "cahva": 3.0, "hcn1": 3.0, "nap": 3.0}
 
 
-def in_the_kernel(name):
-    engine = NativeEngine(mechanism_case(name, 1.0).cell, dt_ms=DT_ms)
-    return engine.reason_for_xla(gradient=True) is None and not plastic_labels(engine.twin.cell)
+def has_an_adjoint(name):
+    cell = mechanism_case(name, 1.0).cell
+    engine = NativeEngine(cell, dt_ms=DT_ms)
+    return engine.reason_for_xla(gradient=True) is None and not cell.tells_connections_apart
 
 
-IN_THE_KERNEL = [name for name in mechanisms.names() if in_the_kernel(name)]
+PLAIN = [name for name in mechanisms.names() if has_an_adjoint(name)]
 
 
 @cache
@@ -71,7 +71,7 @@ def lanes_of(events, n_lanes):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", IN_THE_KERNEL)
+@pytest.mark.parametrize("name", PLAIN)
 def test_every_parameter_of_every_mechanism_against_the_twin(name, scheme):
     case = case_of(name)
     if scheme == "second_order" and not has_second_order(case.cell):
@@ -93,7 +93,7 @@ def test_every_parameter_of_every_mechanism_against_the_twin(name, scheme):
     assert all(np.abs(x).max() > 0 for x in expected.parameters.values())
 
 
-@pytest.mark.parametrize("name", IN_THE_KERNEL)
+@pytest.mark.parametrize("name", PLAIN)
 def test_every_parameter_of_every_mechanism_against_finite_differences(name):
     """Each parameter moved in lanes of its own: they fill several blocks."""
     case = case_of(name)
