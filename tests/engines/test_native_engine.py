@@ -152,6 +152,8 @@ def test_synapses_with_connections_of_their_own_run_under_xla():
 def test_a_variable_that_is_no_state_is_the_twins_affair():
     with pytest.raises(InputError, match="'cai' is no ion variable that changes"):
         NativeEngine(cell(), dt_ms=DT).run(events(), variables=[("ions", "cai")])
+    with pytest.raises(KeyError, match="nowhere"):
+        NativeEngine(cell(), dt_ms=DT).run(events(), variables=[("nowhere", "m")])
 
 
 def test_without_a_compiler_the_jax_engine_runs_everything(monkeypatch):

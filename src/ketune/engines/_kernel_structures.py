@@ -1,4 +1,4 @@
-"""What passes between Python and a kernel: the structures of kernel/step.hpp, and arrays that begin where vectors may."""
+"""What passes between Python and a kernel: the structures of kernel/step.hpp, and arrays aligned for vectors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Rates of the voltage as piecewise polynomials, to the rounding error of their number format.
 
-A gate's steady state and its factor for a step are smooth functions of the voltage, each some tens of instructions with
-exponentials and divisions. On equal pieces of the working range a polynomial of moderate degree gives the same number to
+A gate's steady state and its factor for a step are smooth functions of the voltage, each some tens of instructions
+with exponentials and divisions. On equal pieces of the working range a polynomial of moderate degree gives the same number to
 rounding error, where a piece has a kink (a time constant with a lower limit) one on either side. Whether it does is
 measured for every function and every set of parameters; a function that misses the tolerance is taken apart until what
 is left meets it. Voltages outside the range are computed directly.
@@ -111,8 +111,8 @@ def _table(rate: Rates, itemsize: int, degree: int, *, slopes: bool) -> np.ndarr
         at = _break(lambda v: rate(v)[0], low, high)
         if not low < at < high:
             return None
-        for side, column in (((low, at), piece), ((at, high), table.shape[1] - SPARE + number)):
-            coefficients = fit.on_part(rate, *side, low, high)
+        for begin, end, column in ((low, at, piece), (at, high, table.shape[1] - SPARE + number)):
+            coefficients = fit.on_part(rate, begin, end, low, high)
             if coefficients is None:
                 return None
             table[:, column] = coefficients
@@ -128,14 +128,12 @@ def _break(function: Callable[[np.ndarray], np.ndarray], low: float, high: float
     begin, end = v[max(middle - 1, 0)], v[min(middle + 1, _SAMPLES - 1)]
 
     def continued(inside: np.ndarray) -> Callable[[float], float]:
-        near = v[inside], y[inside]
-        degree = min(6, len(near[0]) - 1)
-        return np.polynomial.Polynomial.fit(*near, degree) if degree >= 0 else lambda _: np.inf
+        degree = min(10, int(np.sum(inside)) - 1)
+        return np.polynomial.Polynomial.fit(v[inside], y[inside], degree) if degree >= 0 else lambda _: np.inf
 
-    left, right = (
-        continued((v <= begin) & (v > begin - 0.3 * (high - low))),
-        continued((v >= end) & (v < end + 0.3 * (high - low))),
-    )
+    near = 0.3 * (high - low)
+    left = continued((v <= begin) & (v > begin - near))
+    right = continued((v >= end) & (v < end + near))
     for _ in range(50):
         at = (begin + end) / 2
         value = float(function(np.array([at]))[0])
