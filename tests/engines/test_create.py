@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from ketune._compiled import compiler
 from ketune.engines import create, describe
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import NativeEngine, compiler
+from ketune.engines.native_engine import NativeEngine
 from ketune.errors import InputError
 from ketune.verify_cases import mechanism_case
 

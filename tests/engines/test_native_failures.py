@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ketune._compiled import compiler
 from ketune.engines import _native_build, create, describe
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import NativeEngine, compiler
+from ketune.engines.native_engine import NativeEngine
 from ketune.verify_cases import DT_ms, mechanism_case
 
 COMPILER = compiler()

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from ketune import mechanisms
+from ketune._compiled import compiler
 from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell import Cell, Placement
 from ketune.cell_model import build_cell
 from ketune.engines import describe
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import NativeEngine, compiler
+from ketune.engines.native_engine import NativeEngine
 from ketune.events import Events
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 from ketune.verify_cases import DT_ms, bench_table, calcium_case

@@ -5,9 +5,10 @@ import ctypes
 import numpy as np
 import pytest
 
-from ketune.engines._native_build import _build, aligned, aligned_copy
+from ketune._compiled import compiler
+from ketune.engines import _native_build
+from ketune.engines._kernel_structures import aligned, aligned_copy
 from ketune.engines._native_source import _kernel_file
-from ketune.engines.native_engine import compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
@@ -26,7 +27,12 @@ def functions(request, tmp_path_factory):
     """Of arrays, whose size is a multiple of a vector's."""
     dtype = request.param
     text = ("#define DOUBLE\n" if dtype is np.float64 else "") + _kernel_file("vector.hpp") + SOURCE
-    library = ctypes.CDLL(str(_build(text, compiler().split(), tmp_path_factory.mktemp("functions"))))
+    folder = tmp_path_factory.mktemp("functions")
+    source, built = folder / "functions.cpp", folder / "functions.so"
+    source.write_text(text)
+    command = [*compiler().split(), *_native_build._FULL, "-shared", str(source), "-o", str(built)]
+    assert not _native_build._first_failure([command])
+    library = ctypes.CDLL(str(built))
     library.lanes.restype = ctypes.c_int64
 
     def called(name, *arrays):

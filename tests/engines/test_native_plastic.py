@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ketune._compiled import compiler
 from ketune.cell import Cell, Placement
 from ketune.engines import describe
 from ketune.engines.jax_engine import JaxEngine
-from ketune.engines.native_engine import NativeEngine, compiler
+from ketune.engines.native_engine import NativeEngine
 from ketune.errors import InputError
 from ketune.events import Events
 from ketune.verify_cases import DT_ms, mechanism_case
