@@ -7,7 +7,7 @@ from ketune.engines import create, describe
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine, compiler
 from ketune.errors import InputError
-from ketune.verify_cases import mechanism_case, mechanism_case
+from ketune.verify_cases import mechanism_case
 
 OPTIONS = {"dt_ms": 0.05, "dtype": np.float32}
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
