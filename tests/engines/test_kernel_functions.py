@@ -15,7 +15,7 @@ from ketune.engines._kernel_structures import aligned_copy
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
 UNARY = ("exp_", "inverse", "sqrt_", "abs_", "log_", "tanh_")
-BINARY = ("div_", "min_", "max_", "pow_")
+BINARY = ("div_", "min_", "max_")
 INF, NAN = np.inf, np.nan
 # Where exp no longer follows, in either precision: it stays at its value there, which is a normal number.
 LIMIT = {np.float32: 87.0, np.float64: 708.0}
@@ -177,6 +177,3 @@ def test_rarer_functions(call, real, name, numpys):
     x = spread(1e-3, 50.0, 500, real)
     np.testing.assert_allclose(call(name, real, x), numpys(x.astype(float)), rtol=2 * np.finfo(real).eps)
     assert call("abs_", real, [-2.0, 3.0, -INF]).tolist() == [2.0, 3.0, INF]
-    np.testing.assert_allclose(
-        call("pow_", real, x, x / 10), x.astype(float) ** (x / 10).astype(float), rtol=1e-6
-    )

@@ -112,8 +112,6 @@ def test_a_condition_is_no_rate():
         assert_same(part, function, v, [0.4], P)
 
 
-
-
 def reads_nothing_that_changes(name):
     twin = Twin(mechanism_case(name, 1.0).cell, dt_ms=DT_ms)
     return not twin.ions.varying and mechanisms.load(name).merging in ("none", "linear")

@@ -128,17 +128,24 @@ class Statements:
         counts = [np.issubdtype(a.aval.dtype, np.integer) for a in carried]
         kept = [k for k, is_count in enumerate(counts) if not is_count]
         wanted = [body.jaxpr.outvars[k] for k in kept]
-        if _needed(body.jaxpr, wanted).intersection(a for a, is_count in zip(carried, counts, strict=True) if is_count):
+        if _needed(body.jaxpr, wanted).intersection(
+            a for a, is_count in zip(carried, counts, strict=True) if is_count
+        ):
             raise UnprintableError("a loop that counts")
         names = [f"x{self._names + 1 + k}" for k in range(n)]
         self._names += n
         kinds = ["N" if a.aval.dtype == np.bool_ else "V" for a in carried]
         forms = {k: self.mask if kinds[k] == "N" else self.vector for k in kept}
         lines += [f"{kinds[k]} {names[k]} = {forms[k](inputs[n_consts + k])};" for k in kept]
-        arguments = [*inputs[:n_consts], *(None if is_count else x for x, is_count in zip(names, counts, strict=True))]
+        arguments = [
+            *inputs[:n_consts],
+            *(None if is_count else x for x, is_count in zip(names, counts, strict=True)),
+        ]
         own: list[str] = []
         results = self._walk(body.jaxpr, list(body.consts), arguments, own, wanted)
-        new = [f"const {kinds[k]} new_{names[k]} = {forms[k](x)};" for k, x in zip(kept, results, strict=True)]
+        new = [
+            f"const {kinds[k]} new_{names[k]} = {forms[k](x)};" for k, x in zip(kept, results, strict=True)
+        ]
         lines.append(f"for (int i_ = 0; i_ < {length}; ++i_) {{")
         lines += [f"    {line}" for line in (*own, *new, *(f"{names[k]} = new_{names[k]};" for k in kept))]
         lines.append("}")

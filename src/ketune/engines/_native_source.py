@@ -222,7 +222,8 @@ def _delivery(ports: Any, mechanisms: Any, printed: Any) -> list[str]:
 
 def _delivery_adjoint(ports: Any, mechanisms: Any, printed: Any) -> list[str]:
     lines = [
-        "INLINE real deliver_adjoint(const Task& task, const Reverse& back, int64_t node, int port, int lane, real weight) {",
+        "INLINE real deliver_adjoint(const Task& task, const Reverse& back, int64_t node, int port, int lane,",
+        "                            real weight) {",
         "    V* const sb = back.adjoint + task.n_nodes;",
         "    real total = 0;",
         "    int64_t at;",
@@ -472,11 +473,16 @@ class _Mechanism:
                 return [new.get(name, x) for name, x in zip(states, old, strict=True)] + written
 
             names, dtype = sorted(p), np.dtype(np.float64)
-            functions = ((current, len(access.current_reads)), (advance, len(access.advance_reads)))
-            of_currents, of_advance = (
-                _Part(program(f, n + m, names, dtype), self.twin.dtype.itemsize) for f, m in functions
+
+            def part(function: Any, n_read: int) -> _Part:
+                return _Part(program(function, n + n_read, names, dtype), self.twin.dtype.itemsize)
+
+            self._parts = (
+                states,
+                names,
+                part(current, len(access.current_reads)),
+                part(advance, len(access.advance_reads)),
             )
-            self._parts = (states, names, of_currents, of_advance)
         return self._parts
 
     def print(

@@ -1,10 +1,10 @@
 """Rates of the voltage as piecewise polynomials, to the rounding error of their number format.
 
 A gate's steady state and its factor for a step are smooth functions of the voltage, each some tens of instructions
-with exponentials and divisions. On equal pieces of the working range a polynomial of moderate degree gives the same number to
-rounding error, where a piece has a kink (a time constant with a lower limit) one on either side. Whether it does is
-measured for every function and every set of parameters; a function that misses the tolerance is taken apart until what
-is left meets it. Voltages outside the range are computed directly.
+with exponentials and divisions. On equal pieces of the working range a polynomial of moderate degree gives the same
+number to rounding error, where a piece has a kink (a time constant with a lower limit) one on either side. Whether it
+does is measured for every function and every set of parameters; a function that misses the tolerance is taken apart
+until what is left meets it. Voltages outside the range are computed directly.
 """
 
 from __future__ import annotations

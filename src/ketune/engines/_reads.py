@@ -1,4 +1,4 @@
-"""What each function of a mechanism reads: its `inputs` are those of the whole file, events and INITIAL included."""
+"""What each function of a mechanism reads: its `inputs` are those of the whole file, with events and INITIAL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine's tape as a function that JAX differentiates in reverse, so that a readout of its own can stand around it."""
+"""An engine's tape as a function that JAX differentiates in reverse: a readout in JAX can stand around it."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
-from ketune.engines._lane_blocks import CellNumbers, LaneBlock
 from ketune.engines._kernel_structures import Reverse, aligned
+from ketune.engines._lane_blocks import CellNumbers, LaneBlock
 from ketune.engines._program import program
 from ketune.engines.tape import Gradient, Key, Tape
 from ketune.engines.twin import IONS, Parameters
