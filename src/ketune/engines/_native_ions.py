@@ -76,7 +76,7 @@ class VaryingIons:
         ]
 
     def parameters(self, start: Mapping[str, Any], of_row: np.ndarray) -> dict[str, np.ndarray]:
-        """What a step needs beside the variables, ``(rows, 1)`` each: temperature, where Nernst's equation holds."""
+        """What a step needs beside them: temperature, and where Nernst's equation is used; ``(rows, 1)`` each."""
         celsius = np.full((len(of_row), 1), float(start["celsius"]))
         computed = {f"{use.ion.reversal} follows": where[of_row][:, None] for use, where in self._reversals}
         return {"celsius": celsius, **{name: x.astype(float) for name, x in computed.items()}}
