@@ -65,7 +65,7 @@ class NativeEngine(JaxEngine):
         if any(len(np.unique(p.compartments)) < len(p.compartments) for p in self.twin.cell.placements):
             return "a mechanism is placed twice on a compartment"
         n = len(self.twin.cell.placements)
-        if not 0 < n <= _MOST_PLACEMENTS:
+        if not 0 < n + bool(self.twin.ions.varying) <= _MOST_PLACEMENTS:
             return f"it has {n} placements; the kernel takes 1 to {_MOST_PLACEMENTS}"
         return self._failure or (self.printer.ions.problem_of_adjoint if gradient else None)
 
