@@ -144,12 +144,18 @@ def _compare(case: Case, results: list[NeuronResult]) -> list[dict[str, Any]]:
     for k, (celsius, run) in enumerate(zip(case.temperatures_degC, _run_twin(case), strict=True)):
         for lane, condition in enumerate(case.conditions):
             entry = _compare_lane(case, run, lane, results[k * n + lane])
-            entries.append(_named(case, condition, celsius) | {"scheme": case.scheme} | entry)
+            entries.append(_named(case, condition, celsius) | entry)
     return entries
 
 
 def _named(case: Case, condition: str, celsius: float) -> dict[str, Any]:
-    return {"name": case.name, "condition": condition, "celsius": celsius, "native": None}
+    return {
+        "name": case.name,
+        "condition": condition,
+        "celsius": celsius,
+        "scheme": case.scheme,
+        "native": None,
+    }
 
 
 def _not_compared(case: Case) -> list[dict[str, Any]]:

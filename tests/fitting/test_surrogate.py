@@ -35,6 +35,9 @@ def test_few_stratified_trials_average_over_the_gain_better_than_random_ones():
     assert abs(rate(stratified_gain(8)).mean() - truth) < 0.1 * random.std()
 
 
+TRIALS = 5
+
+
 class StandInTwin:
     """Expected counts that are a smooth function of the coordinates, with one orientation tuning per lane."""
 
@@ -48,14 +51,20 @@ class StandInTwin:
     def features(self, candidates):
         return candidates
 
+    def _lane(self, features):
+        """Orientation and gain of each lane."""
+        shown = [*ORIENTATIONS, np.nan][: features.events.n_lanes // TRIALS]
+        return np.repeat(shown, TRIALS), np.tile(stratified_gain(TRIALS), len(shown))
+
     def _lanes(self, u, orientation, gain):
         row = np.searchsorted(ORIENTATIONS, orientation)
         return 6.0 * np.exp(self.weights[row] @ (u - U) + 0.2 * gain + 0.3 * row)
 
-    def counts(self, coordinates, features, orientation, gain, hazard):
-        return np.array([self._lanes(u, orientation, gain) for u in coordinates])
+    def counts(self, coordinates, features, hazard):
+        return np.array([self._lanes(u, *self._lane(features)) for u in coordinates])
 
-    def gradient(self, u, features, orientation, gain, hazard, cotangent):
+    def gradient(self, u, features, hazard, cotangent):
+        orientation, gain = self._lane(features)
         row = np.searchsorted(ORIENTATIONS, orientation)
         return (cotangent * self._lanes(u, orientation, gain)) @ self.weights[row]
 
@@ -71,7 +80,7 @@ def surrogate(tiny_layout):
         [rng.poisson(m, n) for m, n in ((9, 10), (14, 7), (20, 12))],
         window_ms=100.0,
         calibration=Calibration(Hazard(-55.0, 2.0, 5.0, 2.0), 0.9, 1.0, 10),
-        trials=5,
+        trials=TRIALS,
         seed=1,
         correction=Correction(np.array([0.8, 1.0, 1.3]), np.array([0.6, 1.0, 2.0])),
     )
@@ -114,7 +123,7 @@ def test_an_assumed_blank_enters_likelihood_gradient_and_information(surrogate, 
         [*surrogate.observed, prior],
         window_ms=100.0,
         calibration=surrogate.calibration,
-        trials=5,
+        trials=TRIALS,
         seed=1,
         correction=Correction(np.array([0.8, 1.0, 1.3, 0.9]), np.array([0.6, 1.0, 2.0, 1.0])),
     )

@@ -60,7 +60,7 @@ def fit(inputs, folder: Path, **options):
 
 
 def steps_of(fitter):
-    return fitter.spiking.twin.dt_ms, fitter._silent.twin.dt_ms, fitter._twin.dt_ms
+    return fitter.spiking.twin.dt_ms, fitter._twin.engine.twin.dt_ms, fitter._twin.dt_ms
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ class NativeEngine(JaxEngine):
 
     def _forward_numbers(self, overrides: Overrides, celsius: float | None) -> CellNumbers | None:
         """Of the last run, where the parameters are the same: batches of trials follow each other."""
-        arrays = {key: np.asarray(x) for key, x in overrides.items()}
+        arrays = {key: np.asarray(x, float) for key, x in overrides.items()}
         key = (celsius, tuple((k, x.shape, x.tobytes()) for k, x in sorted(arrays.items())))
         if self._last is None or self._last[0] != key:
             numbers = self.prepared(self.twin.parameters(overrides, celsius=celsius))
