@@ -258,3 +258,9 @@ print(sorted(p.name for p in out.iterdir()), (out / "fit.json").read_text())
         )
         assert done.stderr == ""
         assert done.stdout.strip() == f"['fit.json', '{MANIFEST}'] old"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a file system that takes nothing")
+def test_a_place_that_takes_nothing_is_refused_before_the_work():
+    with pytest.raises(InputError, match="no result can be written there"):
+        check_output_directory(Path("/proc/nowhere/result"), "fit")

@@ -112,6 +112,15 @@ def check_output_directory(
     Call it before long work. Parameters and errors as in `result_directory`.
     """
     _replaced(directory, kind, overwrite=overwrite, onto=onto)
+    path = Path(directory).absolute()
+    there = next(p for p in (path, *path.parents) if p.exists())
+    try:
+        # Tried, because permissions do not tell of file systems that take nothing.
+        Path(tempfile.mkdtemp(prefix=".ketune-", dir=there)).rmdir()
+    except OSError as error:
+        raise InputError(
+            f"{directory}: no result can be written there ({error.strerror}); choose another directory"
+        ) from None
 
 
 @contextmanager
@@ -133,7 +142,8 @@ def result_directory(
 
     Raises
     ------
-    InputError: the directory holds another result and `overwrite` is False; it holds no `onto`; it is a file; a file
+    InputError: the directory holds another result and `overwrite` is False; it holds no `onto`; it is a file, or
+        nothing can be written there; a file
         that ketune did not write has the name of a new one (the new result is then kept, and the message says where)
     """
     directory = Path(directory)

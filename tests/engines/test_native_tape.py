@@ -6,11 +6,10 @@ from functools import cache
 
 import numpy as np
 import pytest
-from test_tape import _STEPS_AT_KINKS, STEPS, check_parameters, depolarising, smooth_readout
+from test_tape import _STEPS_AT_KINKS, STEPS, check_parameters, depolarising, smooth_readout, spiking_case
 
 from ketune import mechanisms
 from ketune._compiled import compiler
-from ketune.afferents import Drive, Grating, hard_events
 from ketune.engines import describe
 from ketune.engines._rate_tables import RANGE_mV
 from ketune.engines.jax_engine import JaxEngine
@@ -18,7 +17,7 @@ from ketune.engines.native_engine import NativeEngine
 from ketune.engines.native_tape import _LEAST_STRETCH
 from ketune.engines.schemes import has_second_order
 from ketune.events import Events
-from ketune.verify_cases import Case, DT_ms, mechanism_case
+from ketune.verify_cases import DT_ms, mechanism_case
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
@@ -102,18 +101,8 @@ def test_every_parameter_of_every_mechanism_against_finite_differences(name):
 
 
 def test_a_spiking_cell_against_finite_differences(tiny_cell, tiny_layout):
-    """Mechanisms on some compartments only, with events of an afferent population; through spikes."""
-    grating = Grating((90.0,), window_ms=30.0, warm_up_ms=0.0)
-    events = hard_events(tiny_layout, grating, Drive(peak_rate_hz=20.0), trials=range(1), seed=1, dt_ms=DT_ms)
-    case = Case("tiny", tiny_cell, ("control",), events, {})
-    keys = [
-        ("nav", "gbar"),
-        ("kv", "gbar"),
-        ("hcn1", "gbar"),
-        ("ampa", "gmax"),
-        ("nmda", "tau_decay"),
-        ("gaba_pv", "e"),
-    ]
+    """Through spikes."""
+    case, keys = spiking_case(tiny_cell, tiny_layout)
     assert check_parameters(case, keys, _STEPS_AT_KINKS, NativeEngine).max() > 0
 
 

@@ -104,11 +104,10 @@ def test_calcium_that_channels_share():
     )
 
 
-def test_a_spiking_cell(tiny_cell, tiny_layout):
-    """Mechanisms on some compartments only, with events of an afferent population; through spikes."""
+def spiking_case(tiny_cell, tiny_layout):
+    """Mechanisms on some compartments only, with events of an afferent population, and parameters of them all."""
     grating = Grating((90.0,), window_ms=30.0, warm_up_ms=0.0)
     events = hard_events(tiny_layout, grating, Drive(peak_rate_hz=20.0), trials=range(1), seed=1, dt_ms=DT_ms)
-    case = Case("tiny", tiny_cell, ("control",), events, {})
     keys = [
         ("nav", "gbar"),
         ("kv", "gbar"),
@@ -117,7 +116,12 @@ def test_a_spiking_cell(tiny_cell, tiny_layout):
         ("nmda", "tau_decay"),
         ("gaba_pv", "e"),
     ]
-    assert check_parameters(case, keys, _STEPS_AT_KINKS).max() > 0
+    return Case("tiny", tiny_cell, ("control",), events, {}), keys
+
+
+def test_a_spiking_cell(tiny_cell, tiny_layout):
+    """Through spikes."""
+    assert check_parameters(*spiking_case(tiny_cell, tiny_layout), _STEPS_AT_KINKS).max() > 0
 
 
 @pytest.fixture(scope="module")

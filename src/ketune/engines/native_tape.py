@@ -70,7 +70,6 @@ class _Stretches:
 
     block: LaneBlock
     checkpoints: np.ndarray
-    stretch: int
 
 
 class NativeTape:
@@ -126,8 +125,8 @@ class NativeTape:
         for i in range(n_stretches):
             checkpoints[i] = block.memory
             start, stop = i * self.stretch, min((i + 1) * self.stretch, n_steps)
-            self._advance(block, start, stop, trace=aligned_part(trace, start + 1, stop + 1))
-        return _Stretches(block, checkpoints, self.stretch), trace[..., : events.n_lanes]
+            self._advance(block, start, stop, trace=trace[start + 1 : stop + 1])
+        return _Stretches(block, checkpoints), trace[..., : events.n_lanes]
 
     def _advance(self, block: LaneBlock, start: int, stop: int, **arrays: np.ndarray) -> None:
         width = self.numbers.width
@@ -175,9 +174,9 @@ class NativeTape:
         jump = aligned((max(numbers.states.size, 1), width), real)
         jump[...] = 0.0
         weight = np.zeros(len(block.events.weight))
-        tape = aligned((kept.stretch, size + n, width), real)
+        tape = aligned((self.stretch, size + n, width), real)
         for i in reversed(range(len(kept.checkpoints))):
-            start, stop = i * kept.stretch, min((i + 1) * kept.stretch, n_steps)
+            start, stop = i * self.stretch, min((i + 1) * self.stretch, n_steps)
             block.memory[...] = kept.checkpoints[i]
             self._advance(block, start, stop, tape=tape)
             task = block.task(start, stop, recorded=self.recorded, stride=0, tape=tape)
@@ -257,11 +256,6 @@ class NativeTape:
                 of_initial[label][name] = _summed_to(slope, own, like)
         (result,) = pull((of_parameters, of_initial))
         return {key: np.asarray(x) for key, x in result.items()}
-
-
-def aligned_part(trace: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Some samples of an aligned array: still aligned, since each is whole vectors."""
-    return trace[start:stop]
 
 
 def _summed_to(slope: np.ndarray, own: np.ndarray | None, like: Any) -> Any:
