@@ -35,7 +35,8 @@ def test_parameter_table_is_the_drug_file():
         assert value == f"{q.value:g}" + ("" if q.unit == "1" else f" {q.unit}")
         if q.spread != "fixed":
             assert span.startswith(f"{q.low:g} to {q.high:g}")
-        assert (spread, tag, source) == (q.spread, "/".join(q.confidence), q.source)
+        tags = "/".join(q.confidence) + (", placeholder" if q.placeholder else "")
+        assert (spread, tag, source) == (q.spread, tags, q.source)
         assert all(f"{x:g}" in span for x in q.stress)
 
 

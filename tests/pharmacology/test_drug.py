@@ -34,10 +34,13 @@ def test_low_confidence_numbers_carry_their_tag_and_range():
         assert quantity.low < quantity.value < quantity.high
     assert drug.parameters["hcn1.ec50"].stress == (67.0,)
     lines = drug.cautions()
-    assert len(lines) == len(set(lines)) == len(drug.placeholders().keys() | drug.assumptions().keys())
+    doubtful = drug.placeholders().keys() | drug.assumptions().keys()
+    assert len(lines) == len(set(lines)) == len(doubtful) + len(drug.gaps)
     assert lines[0].startswith(
-        "hcn1.ec50 = 8.2 uM (95 % range 4 to 20, stress test 67; ML: recalled with low"
+        "hcn1.ec50 = 8.2 uM (95 % range 4 to 20, stress test 67; recalled: from memory"
     )
+    assert "placeholder until the paper is opened" in lines[0]
+    assert lines[-len(drug.gaps) :] == drug.gaps
     assert all("\n" not in line for line in lines)
 
 
@@ -63,16 +66,30 @@ def test_unmeasured_inputs_are_tagged_as_assumptions():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("[cal]\nic50", "[cal]\nic51", "cal.ic50"),
+        ("[cal]\nic50", "[cal]\nic51", "[cal] lacks what its law needs (block: ic50)"),
+        (
+            "block_max = { value = 0.62",
+            "blok_max = { value = 0.62",
+            "kv.blok_max'; did you mean 'kv.block_max'?",
+        ),
+        ('law = "open-channel"', 'law = "open"', "[nmda] law 'open' is unknown; known: open-channel, hill"),
         ('value = 33.0, unit = "uM"', 'value = 33.0, unit = "mM"', "cal.ic50 must be given in uM, not mM"),
         ("value = 33.0", "value = 330.0", "outside its range"),
         ("value = 33.0", 'value = "many"', "cal.ic50.value"),
-        ('confidence = ["R*"]', 'confidence = ["sure"]', "cal.ic50.confidence"),
-        ('confidence = ["R*"]', "confidence = []", "confidence tag"),
+        (
+            '"lognormal", confidence = ["retrieved"], source = "via',
+            '"lognormal", confidence = ["sure"], source = "via',
+            "cal.ic50.confidence",
+        ),
+        (
+            '"lognormal", confidence = ["retrieved"], source = "via',
+            '"lognormal", confidence = [], source = "via',
+            "confidence tag",
+        ),
         ("value = 33.0", "valu = 33.0", "cal.ic50"),
         ("[cal]", "[cal", "not valid TOML"),
         ("low = 16.5", "low = -16.5", "above zero"),
-        ("thermal_voltage_mV = 26.7", "", "thermal_voltage_mV"),
+        ('description = "', 'descripton = "', "description"),
     ],
 )
 def test_faulty_drug_file_is_one_line(old, new, says):

@@ -151,8 +151,10 @@ def test_each_target_can_be_left_out():
         "gabatonic": ("tonic_gaba_gain",),
         "pv": ("pv_drive", "pv_nmda_block"),
         "sst": ("sst_drive", "sst_nmda_block"),
+        "vip": ("vip_drive", "vip_nmda_block"),
     }
-    assert own.keys() == TARGETS
+    assert own.keys() == KETAMINE.targets
+    assert KETAMINE.targets < TARGETS
     full, none = effect(KETAMINE, c), no_effect(3)
     for target in own:
         without = effect(KETAMINE, c, targets=TARGETS - {target})
@@ -264,7 +266,10 @@ def test_a_target_that_is_switched_off_is_not_reported_as_lacking():
         (lambda: effect(KETAMINE, []), "one value for each compartment"),
         (lambda: effect(KETAMINE, [1.0, 2.0], [-60.0]), "each of 2 compartments"),
         (lambda: effect(KETAMINE, [1.0], float("inf")), "finite number of mV"),
-        (lambda: effect(KETAMINE, [1.0], targets=("nmdar",)), "unknown drug target 'nmdar'; known: cal"),
+        (
+            lambda: effect(KETAMINE, [1.0], targets=("nmdar",)),
+            "unknown drug target 'nmdar'; known: ampa, cal",
+        ),
         (lambda: effect(KETAMINE, [1.0], interneuron_uM=-1.0), "negative"),
         (lambda: effect(KETAMINE, [1.0], overrides={"nmda.q": 1.0}), "unknown parameter 'nmda.q'"),
         (lambda: nmda_block(1.0, -60.0, KETAMINE, {"2A": 0.5}), "sum to 1"),

@@ -8,6 +8,7 @@
 Equations, ranges and sources: docs/pharmacology.md.
 """
 
+from ketune.pharmacology._actions import apply_effect, targets_of
 from ketune.pharmacology._diffusion import Medium
 from ketune.pharmacology._drug import (
     CONFIDENCE_MEANING,
@@ -16,17 +17,18 @@ from ketune.pharmacology._drug import (
     known_drugs,
     load_drug,
     parse_drug,
-    sample_parameters,
 )
 from ketune.pharmacology._effect import (
     PRIMARY_TARGETS,
     TARGETS,
     DrugEffect,
-    apply_effect,
+    combined,
     effect,
+    effect_fields,
     nmda_block,
     nmda_ic50_uM,
     no_effect,
+    relative,
     subunit_fractions,
 )
 from ketune.pharmacology._exposure import (
@@ -42,6 +44,7 @@ from ketune.pharmacology._exposure import (
     make_exposure,
     topical_concentration,
 )
+from ketune.pharmacology._sampling import sample_parameters
 
 __all__ = [
     "CONFIDENCE_MEANING",
@@ -59,9 +62,11 @@ __all__ = [
     "Topical",
     "apply_effect",
     "balance",
+    "combined",
     "concentration",
     "depth_below_pia",
     "effect",
+    "effect_fields",
     "known_drugs",
     "load_drug",
     "make_exposure",
@@ -69,7 +74,9 @@ __all__ = [
     "nmda_ic50_uM",
     "no_effect",
     "parse_drug",
+    "relative",
     "sample_parameters",
     "subunit_fractions",
+    "targets_of",
     "topical_concentration",
 ]

@@ -3,45 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ketune.errors import InputError
+from ketune.pharmacology import _laws as laws
 from ketune.pharmacology._drug import Drug
+from ketune.pharmacology._schema import SUBUNITS
 
 Array = NDArray[np.float64]
 
-SUBUNITS = ("2A", "2B", "2C", "2D")
-TARGETS = frozenset({"nmda", "pv", "sst", "hcn1", "nav", "kv", "cal", "gabatonic"})
-"""Everything the drug can act on; ``pv`` and ``sst`` are the NMDA receptors that drive those interneurons."""
-PRIMARY_TARGETS = frozenset({"nmda", "pv", "sst", "hcn1"})
+TARGETS = frozenset({"nmda", "ampa", "pv", "sst", "vip", "hcn1", "nav", "kv", "cal", "gabaa", "gabatonic"})
+"""Everything a drug can act on; ``pv``, ``sst`` and ``vip`` are the receptors that drive those interneurons."""
+PRIMARY_TARGETS = frozenset({"nmda", "pv", "sst", "vip", "hcn1"})
+"""What ketamine acts on at the concentrations of an injection."""
+INTERNEURONS = ("pv", "sst", "vip")
 
 
 @dataclass(frozen=True, eq=False)
 class DrugEffect:
     """What a drug does to a neuron of n compartments at one time.
 
-    Attributes:
-        label: name of the condition, for reports.
-        time_min: minutes since application; NaN where time has no meaning.
-        concentration_uM: (n,) free drug at each compartment.
-        nmda_block: (n,) share of NMDA conductance lost.
-        hcn_shift_mV: (n,) added to the voltage that HCN1's rates see; positive closes the channel at rest.
-        hcn_block: (n,) share of HCN1 conductance lost.
-        nav_block, kv_block, cal_block: (n,) share of Na, delayed-rectifier and L-type Ca conductance lost.
-        kv_shift_mV: (n,) depolarising shift of Kv activation.
-        tonic_gaba_gain: (n,) factor on tonic GABA-A conductance.
-        pv_drive, sst_drive: factor on the firing of PV and SST cells.
-        pv_nmda_block, sst_nmda_block: block of their own NMDA receptors, from which the drive follows.
+    Attributes
+    ----------
+    label
+        Name of the condition, for reports.
+    time_min
+        Minutes since application; NaN where time has no meaning.
+    concentration_uM
+        ``(n,)`` free drug at each compartment.
+    nmda_block, ampa_block
+        ``(n,)`` share of the conductance lost.
+    hcn_shift_mV
+        ``(n,)`` added to the voltage that HCN1's rates see; positive closes the channel at rest.
+    hcn_block
+        ``(n,)`` share of HCN1 conductance lost.
+    nav_block, kv_block, cal_block
+        ``(n,)`` share of Na, delayed-rectifier and L-type Ca conductance lost.
+    kv_shift_mV
+        ``(n,)`` depolarising shift of Kv activation.
+    tonic_gaba_gain
+        ``(n,)`` factor on tonic GABA-A conductance.
+    gabaa_gain, gabaa_decay
+        ``(n,)`` factors on peak and decay time of synaptic GABA-A conductance.
+    nmda_gain, hcn_gain, sk_gain
+        ``(n,)`` factors on conductances, as a modulator sets them.
+    pv_drive, sst_drive, vip_drive
+        Factor on the firing of these cells. VIP cells have no synapses here: they act through ``sst_drive``.
+    pv_nmda_block, sst_nmda_block, vip_nmda_block
+        Block of their own NMDA receptors, from which the drive follows.
     """
 
     label: str
     time_min: float
     concentration_uM: Array
     nmda_block: Array
+    ampa_block: Array
     hcn_shift_mV: Array
     hcn_block: Array
     nav_block: Array
@@ -49,10 +69,17 @@ class DrugEffect:
     kv_shift_mV: Array
     cal_block: Array
     tonic_gaba_gain: Array
+    gabaa_gain: Array
+    gabaa_decay: Array
+    nmda_gain: Array
+    hcn_gain: Array
+    sk_gain: Array
     pv_drive: float
     sst_drive: float
+    vip_drive: float
     pv_nmda_block: float
     sst_nmda_block: float
+    vip_nmda_block: float
 
     @property
     def n_compartments(self) -> int:
@@ -68,11 +95,21 @@ class DrugEffect:
         return out
 
 
-def hill_block(concentration_uM: ArrayLike, ic50_uM: ArrayLike, hill: float = 1.0) -> Array:
-    """C^n / (C^n + IC50^n), zero at zero concentration."""
-    c = np.asarray(concentration_uM, dtype=np.float64) / np.asarray(ic50_uM, dtype=np.float64)
-    powered = c**hill
-    return np.asarray(powered / (1.0 + powered), dtype=np.float64)
+# What a field is without any drug.
+NEUTRAL: dict[str, float] = {
+    **dict.fromkeys(
+        (
+            "concentration_uM nmda_block ampa_block hcn_shift_mV hcn_block nav_block kv_block kv_shift_mV cal_block "
+            "pv_nmda_block sst_nmda_block vip_nmda_block"
+        ).split(),
+        0.0,
+    ),
+    **dict.fromkeys(
+        "tonic_gaba_gain gabaa_gain gabaa_decay nmda_gain hcn_gain sk_gain pv_drive sst_drive vip_drive".split(),
+        1.0,
+    ),
+}
+_SCALARS = tuple(f"{who}_{what}" for who in INTERNEURONS for what in ("drive", "nmda_block"))
 
 
 def nmda_ic50_uM(
@@ -80,26 +117,28 @@ def nmda_ic50_uM(
 ) -> Array:
     """Effective half-block concentration of one NMDA subtype at a held potential, with Mg.
 
-    The drug binds the Mg-free open pore only: K_ket(V) / u(V), with u(V) = 1 / (1 + Mg / K_Mg(V)),
-    K_Mg(V) = K_Mg(-66) exp(slope (V + 66)) and K_ket(V) = scale K_ket(-66) exp(delta (V + 66) / (RT/F)).
+    An open-channel blocker binds the Mg-free open pore only: K(V) / u(V), with u(V) = 1 / (1 + Mg / K_Mg(V)),
+    K_Mg(V) = K_Mg(-66) exp(slope (V + 66)) and K(V) = scale K(-66) exp(delta (V + 66) / (RT/F)). Other antagonists
+    have one concentration at every potential.
 
-    Raises:
-        InputError: unknown subunit.
+    Raises
+    ------
+    InputError
+        Unknown subunit, or nothing is known of it for this drug.
     """
-    return _ic50(subunit, np.asarray(v_mV, dtype=np.float64), drug, drug.values(overrides))
-
-
-def _ic50(subunit: str, v: Array, drug: Drug, p: Mapping[str, float]) -> Array:
     if subunit not in SUBUNITS:
         raise InputError(f"unknown NMDA subunit '{subunit}'; known: {', '.join(SUBUNITS)}")
-    above = v - drug.reference_potential_mV
-    k_mg = p[f"nmda.k_mg_{subunit}"] * np.exp(p["nmda.mg_slope"] * above)
-    k_drug = (
-        p["nmda.affinity_scale"]
-        * p[f"nmda.k_{subunit}"]
-        * np.exp(p["nmda.delta"] * above / drug.thermal_voltage_mV)
+    law = drug.laws.get("nmda")
+    p, v = drug.values(overrides), np.asarray(v_mV, dtype=np.float64)
+    key = f"nmda.{'ic50' if law == 'hill' else 'k'}_{subunit}"
+    if law is None or key not in p:
+        raise InputError(f"drug {drug.name}: no potency at GluN{subunit} is known")
+    if law == "hill":
+        return np.full_like(v, p[key])
+    return np.asarray(
+        laws.open_channel_ic50_uM(subunit, v, p, drug.reference_potential_mV, drug.thermal_voltage_mV, np),
+        dtype=np.float64,
     )
-    return np.asarray(k_drug * (1.0 + p["nmda.mg"] / k_mg), dtype=np.float64)
 
 
 def subunit_fractions(
@@ -107,17 +146,14 @@ def subunit_fractions(
 ) -> dict[str, float]:
     """Shares of the NMDA subtypes of a "pyramid" or an "interneuron"; they sum to 1.
 
-    Raises:
-        InputError: unknown class.
+    Raises
+    ------
+    InputError
+        Unknown class.
     """
-    p = drug.values(overrides)
-    f_2a = p["pyramid.fraction_2A"]
-    if cell_class == "pyramid":
-        return {"2A": f_2a, "2B": 1.0 - f_2a}
-    if cell_class == "interneuron":
-        f_2d = p["interneuron.fraction_2D"]
-        return {"2A": f_2a * (1.0 - f_2d), "2B": (1.0 - f_2a) * (1.0 - f_2d), "2D": f_2d}
-    raise InputError(f"unknown cell class '{cell_class}'; known: pyramid, interneuron")
+    if cell_class not in ("pyramid", "interneuron"):
+        raise InputError(f"unknown cell class '{cell_class}'; known: pyramid, interneuron")
+    return laws.subunit_shares(cell_class, drug.values(overrides))
 
 
 def nmda_block(
@@ -127,40 +163,144 @@ def nmda_block(
     subunits: str | Mapping[str, float] = "pyramid",
     overrides: Mapping[str, float] | None = None,
 ) -> Array:
-    """Share of NMDA conductance blocked at equilibrium, frozen on the time scale of a trial.
+    """Share of NMDA conductance blocked at equilibrium while receptors are open all the time.
 
     The block re-equilibrates in seconds to minutes, far slower than an EPSP, so it follows the mean
     potential over the times at which receptors are open, not the instantaneous one.
 
-    Args:
-        concentration_uM: free drug; broadcast against ``v_bar_mV``.
-        v_bar_mV: activity-weighted mean local potential.
-        drug: the drug.
-        subunits: "pyramid", "interneuron" (with its extra affinity kappa), or shares by subunit that sum to
-            1.
-        overrides: drug parameters by dotted name.
+    Parameters
+    ----------
+    concentration_uM
+        Free drug; broadcast against ``v_bar_mV``.
+    v_bar_mV
+        Activity-weighted mean local potential.
+    subunits
+        "pyramid", "interneuron" (with its extra affinity kappa), or shares by subunit that sum to 1.
+    overrides
+        Drug parameters by dotted name.
 
-    Raises:
-        InputError: negative concentration, unknown subunit, shares that do not sum to 1.
+    Raises
+    ------
+    InputError
+        Negative concentration, unknown subunit, shares that do not sum to 1.
     """
     p = drug.values(overrides)
     c = _concentration(concentration_uM)
     v = np.asarray(v_bar_mV, dtype=np.float64)
     if not np.all(np.isfinite(v)):
         raise InputError("mean potential: every value must be a finite number of mV")
-    kappa = 1.0
-    if isinstance(subunits, str):
-        shares: Mapping[str, float] = subunit_fractions(subunits, drug, overrides)
-        if subunits == "interneuron":
-            kappa = p["interneuron.kappa"]
-    else:
-        shares = subunits
-    if abs(sum(shares.values()) - 1.0) > 1e-9 or min(shares.values(), default=0.0) < 0:
-        raise InputError(f"NMDA subunit shares {dict(shares)} must be zero or more and sum to 1")
-    blocked = np.zeros(np.broadcast_shapes(c.shape, v.shape))
-    for subunit, share in shares.items():
-        blocked = blocked + share * hill_block(c, _ic50(subunit, v, drug, p) / kappa, p["nmda.hill"])
+    kappa = p["interneuron.kappa"] if subunits == "interneuron" else 1.0
+    shares = subunit_fractions(subunits, drug, overrides) if isinstance(subunits, str) else subunits
+    if problem := laws.check_subunits(shares):
+        raise InputError(problem)
+    return np.asarray(block_at_equilibrium(drug, p, c, v, shares, kappa), dtype=np.float64)
+
+
+def block_at_equilibrium(
+    drug: Drug,
+    p: Mapping[str, Any],
+    c: Any,
+    v: Any,
+    shares: Mapping[str, Any],
+    kappa: Any = 1.0,
+    xp: Any = np,
+) -> Any:
+    """:func:`nmda_block` of checked arrays, in NumPy or JAX."""
+    law = drug.laws.get("nmda")
+    blocked = xp.zeros(np.broadcast_shapes(np.shape(c), np.shape(v)))
+    if law is None:
+        return blocked
+    key = "ic50" if law == "hill" else "k"
+    for subunit, share in laws.known_shares(shares, p, key).items():
+        if law == "hill":
+            half, largest = p[f"nmda.ic50_{subunit}"], p["nmda.block_max"]
+        else:
+            half = laws.open_channel_ic50_uM(
+                subunit, v, p, drug.reference_potential_mV, drug.thermal_voltage_mV, xp
+            )
+            largest = 1.0
+        blocked = blocked + share * largest * laws.hill_block(c, half / kappa, p["nmda.hill"], xp)
     return blocked
+
+
+def effect_fields(
+    drug: Drug,
+    p: Mapping[str, Any],
+    c: Any,
+    *,
+    v: Any,
+    interneuron_c: Any,
+    targets: Iterable[str] = TARGETS,
+    nmda_block: Any = None,
+    interneuron_block: Any = None,
+    xp: Any = np,
+) -> dict[str, Any]:
+    """The fields of a :class:`DrugEffect` as a pure function of the drug's numbers, differentiable with ``jax.numpy``.
+
+    Parameters
+    ----------
+    p
+        All numbers by dotted name, as :meth:`Drug.values` gives them.
+    c, v
+        ``(n,)`` concentration (uM) and mean open potential (mV).
+    interneuron_c
+        Concentration at the interneurons (uM).
+    targets
+        What the drug may act on.
+    nmda_block, interneuron_block
+        Block of NMDA receptors where it does not follow from ``c`` and ``v`` alone (kinetics, history).
+    """
+    on = frozenset(targets) & drug.targets
+    own: dict[str, Any] = {"concentration_uM": c}
+    shape = np.shape(c)
+
+    def law(group: str) -> str | None:
+        return drug.laws.get(group) if group in on else None
+
+    if law("nmda"):
+        own["nmda_block"] = (
+            block_at_equilibrium(drug, p, c, v, laws.subunit_shares("pyramid", p), xp=xp)
+            if nmda_block is None
+            else nmda_block
+        )
+    for group in ("ampa", "nav", "kv", "cal"):
+        if law(group):
+            own[f"{group}_block"] = laws.simple_block(group, c, p, xp)
+    if law("kv"):
+        own["kv_shift_mV"] = p["kv.dv_max"] * laws.hill_block(c, p["kv.dv_ec50"], xp=xp)
+    if law("hcn1"):
+        occupied = laws.hill_block(c, p["hcn1.ec50"], p["hcn1.hill"], xp)
+        own["hcn_shift_mV"] = p["hcn1.dv_max"] * occupied
+        own["hcn_block"] = p["hcn1.rho_max"] * occupied
+    if tonic := law("gabatonic"):
+        own["tonic_gaba_gain"] = laws.gain("gabatonic", tonic, c, p, xp)
+    if synaptic := law("gabaa"):
+        own["gabaa_gain"] = laws.gain("gabaa", synaptic, c, p, xp)
+        if synaptic == "modulator":
+            bound = laws.hill_block(c, p["gabaa.ec50"], p["gabaa.hill"], xp)
+            own["gabaa_decay"] = 1.0 + p["gabaa.decay_max"] * bound
+    own |= _drives(drug, p, interneuron_c, interneuron_block, on, xp)
+    full = {name: xp.full(() if name in _SCALARS else shape, float(value)) for name, value in NEUTRAL.items()}
+    return full | own
+
+
+def _drives(
+    drug: Drug, p: Mapping[str, Any], c: Any, block: Any, on: frozenset[str], xp: Any
+) -> dict[str, Any]:
+    """Drive and receptor block of the interneurons that the drug may act on."""
+    if block is None:
+        shares = laws.subunit_shares("interneuron", p)
+        block = block_at_equilibrium(drug, p, c, p["interneuron.v_bar"], shares, p["interneuron.kappa"], xp)
+    ampa = laws.simple_block("ampa", c, p, xp) if "ampa" in drug.laws else 0.0
+    own: dict[str, Any] = {}
+    for who in INTERNEURONS:
+        if who in on:
+            own[f"{who}_nmda_block"] = block
+            own[f"{who}_drive"] = laws.interneuron_drive(p[f"{who}.nmda_share"], block, ampa, p)
+    if "vip" in own or "vip_drive" in own:
+        relief = 1.0 + p["vip.sst_relief"] * (1.0 - own["vip_drive"])
+        own["sst_drive"] = own.get("sst_drive", 1.0) * relief
+    return own
 
 
 def effect(
@@ -171,24 +311,35 @@ def effect(
     *,
     targets: Iterable[str] = TARGETS,
     overrides: Mapping[str, float] | None = None,
+    nmda_block: ArrayLike | None = None,
+    interneuron_block: float | None = None,
     label: str = "",
     time_min: float = float("nan"),
 ) -> DrugEffect:
     """Everything a concentration does to a neuron.
 
-    Args:
-        drug: the drug.
-        concentration_uM: (n,) free drug at each compartment, soma first.
-        v_bar_mV: (n,) or one activity-weighted mean potential of the pyramid; default the drug's assumed
-            value.
-        interneuron_uM: free drug at the interneurons; default the soma's (they sit at its depth).
-        targets: what the drug may act on, a subset of ``TARGETS``; the rest stays as without drug.
-        overrides: drug parameters by dotted name, as ``sample_parameters`` draws them.
-        label: name of the condition.
-        time_min: minutes since application.
+    Parameters
+    ----------
+    concentration_uM
+        ``(n,)`` free drug at each compartment, soma first.
+    v_bar_mV
+        ``(n,)`` or one activity-weighted mean potential of the pyramid; default the drug's assumed value.
+    interneuron_uM
+        Free drug at the interneurons; default the soma's (they sit at its depth).
+    targets
+        What the drug may act on, a subset of ``TARGETS``; the rest stays as without drug.
+    overrides
+        Drug parameters by dotted name, as ``sample_parameters`` draws them.
+    nmda_block, interneuron_block
+        Block of the NMDA receptors of the pyramid ``(n,)`` and of interneurons, from a model with kinetics; default
+        their equilibrium.
+    label, time_min
+        Name of the condition, and minutes since application.
 
-    Raises:
-        InputError: negative or non-finite concentration, wrong shape, unknown target or parameter.
+    Raises
+    ------
+    InputError
+        Negative or non-finite concentration, wrong shape, unknown target or parameter.
     """
     p = drug.values(overrides)
     on = frozenset(targets)
@@ -202,123 +353,74 @@ def effect(
         raise InputError(
             f"mean potential has shape {v.shape}; give one value or one for each of {c.size} compartments"
         )
+    if not np.all(np.isfinite(v)):
+        raise InputError("mean potential: every value must be a finite number of mV")
     c_i = _concentration(c[0] if interneuron_uM is None else interneuron_uM)
     if c_i.ndim != 0:
         raise InputError("concentration at the interneurons must be one number")
-    i_block = float(nmda_block(c_i, p["interneuron.v_bar"], drug, "interneuron", overrides))
-    pv_block = i_block if "pv" in on else 0.0
-    sst_block = i_block if "sst" in on else 0.0
-    zero = np.zeros(c.size)
-    h = hill_block(c, p["hcn1.ec50"])
-    tonic = p["gabatonic.gain_per_100uM"] * np.minimum(c, 100.0) / 100.0
-    return DrugEffect(
-        label=label,
-        time_min=float(time_min),
-        concentration_uM=c,
-        nmda_block=nmda_block(c, v, drug, "pyramid", overrides) if "nmda" in on else zero,
-        hcn_shift_mV=p["hcn1.dv_max"] * h if "hcn1" in on else zero,
-        hcn_block=p["hcn1.rho_max"] * h if "hcn1" in on else zero,
-        nav_block=hill_block(c, p["nav.ic50"]) if "nav" in on else zero,
-        kv_block=p["kv.block_max"] * hill_block(c, p["kv.ec50"], p["kv.hill"]) if "kv" in on else zero,
-        kv_shift_mV=p["kv.dv_max"] * hill_block(c, p["kv.dv_ec50"]) if "kv" in on else zero,
-        cal_block=hill_block(c, p["cal.ic50"]) if "cal" in on else zero,
-        tonic_gaba_gain=1.0 + (tonic if "gabatonic" in on else zero),
-        pv_drive=1.0 - p["pv.nmda_share"] * pv_block,
-        sst_drive=1.0 - p["sst.nmda_share"] * sst_block,
-        pv_nmda_block=pv_block,
-        sst_nmda_block=sst_block,
+    own = effect_fields(
+        drug,
+        p,
+        c,
+        v=v,
+        interneuron_c=c_i,
+        targets=on,
+        nmda_block=None if nmda_block is None else np.broadcast_to(np.asarray(nmda_block, float), c.shape),
+        interneuron_block=interneuron_block,
     )
+    for name in _SCALARS:
+        own[name] = float(own[name])
+    return DrugEffect(label=label, time_min=float(time_min), **own)
 
 
 def no_effect(n: int, label: str = "control") -> DrugEffect:
     """The effect of no drug on ``n`` compartments."""
-    zero = np.zeros(n)
-    return DrugEffect(
-        label=label,
-        time_min=float("nan"),
-        concentration_uM=zero,
-        nmda_block=zero,
-        hcn_shift_mV=zero,
-        hcn_block=zero,
-        nav_block=zero,
-        kv_block=zero,
-        kv_shift_mV=zero,
-        cal_block=zero,
-        tonic_gaba_gain=np.ones(n),
-        pv_drive=1.0,
-        sst_drive=1.0,
-        pv_nmda_block=0.0,
-        sst_nmda_block=0.0,
-    )
+    values: dict[str, Any] = {k: v if k in _SCALARS else np.full(n, v) for k, v in NEUTRAL.items()}
+    return DrugEffect(label=label, time_min=float("nan"), **values)
 
 
-def _blocked(base: Array, extra: Array) -> Array:
-    return 1.0 - (1.0 - base) * (1.0 - extra)
+_PORE = ("nmda_block", "pv_nmda_block", "sst_nmda_block", "vip_nmda_block")
 
 
-def _added(base: Array, extra: Array) -> Array:
-    return base + extra
+def combined(one: DrugEffect, other: DrugEffect, *, same_site: bool) -> DrugEffect:
+    """Two drugs at once; label, time and concentration are those of the first.
 
-
-def _multiplied(base: Array, extra: Array) -> Array:
-    return base * extra
-
-
-# target -> (parameter of the mechanism, field of DrugEffect, its value without drug, how it joins the cell's own)
-_ACTIONS: dict[str, tuple[tuple[str, str, float, Any], ...]] = {
-    "nmda": (("block", "nmda_block", 0.0, _blocked),),
-    "hcn1": (("dv_ket", "hcn_shift_mV", 0.0, _added), ("rho_ket", "hcn_block", 0.0, _blocked)),
-    "nav": (("block", "nav_block", 0.0, _blocked),),
-    "kv": (("block", "kv_block", 0.0, _blocked), ("vshift", "kv_shift_mV", 0.0, _added)),
-    "cal": (("block", "cal_block", 0.0, _blocked),),
-    "gabatonic": (("gain", "tonic_gaba_gain", 1.0, _multiplied),),
-}
-
-
-def apply_effect(cell: Any, drug_effect: DrugEffect) -> tuple[dict[tuple[str, str], Array], tuple[str, ...]]:
-    """Parameter values of a drugged cell.
-
-    A placement belongs to a target when its mechanism has the target's name in any case ("NMDA"), or its label
-    is that name, alone or with a suffix ("nmda_apical"), and the mechanism has the drug's parameters. A value that
-    the cell already has joins the drug's: blocks combine as 1 - (1 - a)(1 - b), shifts add, gains multiply. The
-    interneurons' drive is no parameter of the cell: use ``pv_drive`` and ``sst_drive`` on the events.
-
-    Args:
-        cell: has ``placements``, each with ``label``, ``mechanism.name``, ``compartments`` (k,) and all its
-            ``parameters``, (k,) each.
-        drug_effect: an effect on the cell's compartments.
-
-    Returns:
-        overrides by (label, parameter), each (k,), and the targets that the drug acts on but the cell lacks.
-
-    Raises:
-        InputError: the effect has too few compartments for the cell.
+    Blocks are independent, 1 - (1 - a)(1 - b), shifts add and gains multiply. Two blockers of the NMDA pore compete
+    for one site: with Hill coefficients of 1 the odds of being blocked add (``same_site``).
     """
-    overrides: dict[tuple[str, str], Array] = {}
-    lacking: list[str] = []
-    for target, actions in _ACTIONS.items():
-        placements = [p for p in cell.placements if _belongs(p, target, actions)]
-        if not placements:
-            if any(np.any(getattr(drug_effect, field) != none) for _, field, none, _ in actions):
-                lacking.append(target)
+    values: dict[str, Any] = {}
+    for name, neutral in NEUTRAL.items():
+        a, b = getattr(one, name), getattr(other, name)
+        if name == "concentration_uM":
             continue
-        for placement in placements:
-            where = np.asarray(placement.compartments)
-            if where.size and where.max() >= drug_effect.n_compartments:
-                raise InputError(
-                    f"drug effect on {drug_effect.n_compartments} compartments does not fit the cell "
-                    f"(placement '{placement.label}' reaches compartment {where.max()})"
-                )
-            for parameter, field, _, join in actions:
-                base = np.asarray(placement.parameters[parameter], dtype=np.float64)
-                overrides[(placement.label, parameter)] = join(base, getattr(drug_effect, field)[where])
-    return overrides, tuple(lacking)
+        if same_site and name in _PORE:
+            odds = a / np.maximum(1.0 - a, 1e-12) + b / np.maximum(1.0 - b, 1e-12)
+            values[name] = odds / (1.0 + odds)
+        elif name.endswith("_mV"):
+            values[name] = a + b
+        else:
+            values[name] = a * b if neutral == 1.0 else 1.0 - (1.0 - a) * (1.0 - b)
+    return replace(one, **values)
 
 
-def _belongs(placement: Any, target: str, actions: tuple[tuple[str, str, float, Any], ...]) -> bool:
-    named = placement.mechanism.name.lower() == target
-    labelled = placement.label == target or placement.label.startswith(f"{target}_")
-    return (named or labelled) and all(action[0] in placement.parameters for action in actions)
+def relative(total: DrugEffect, base: DrugEffect) -> DrugEffect:
+    """What ``total`` adds where ``base`` is already in the recorded control: blocks and gains of what was left.
+
+    A receptor that ``base`` blocks by b and ``total`` by t loses 1 - (1 - t)/(1 - b) of the conductance that the fit
+    found.
+    """
+    values: dict[str, Any] = {}
+    for name, neutral in NEUTRAL.items():
+        t, b = getattr(total, name), getattr(base, name)
+        if name == "concentration_uM":
+            continue
+        if name.endswith("_mV"):
+            values[name] = t - b
+        elif neutral == 1.0:
+            values[name] = t / b
+        else:
+            values[name] = 1.0 - (1.0 - t) / np.maximum(1.0 - b, 1e-12)
+    return replace(total, **values)
 
 
 def _concentration(value: ArrayLike) -> Array:

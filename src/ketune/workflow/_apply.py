@@ -112,7 +112,7 @@ def apply_drug(
         pharmacology.effect(loaded, c, v_bar, label=_label(t), time_min=t)
         for t, c in zip(times, concentration, strict=True)
     ]
-    conditions = [CONTROL, *(_condition(cell, e) for e in effects)]
+    conditions = [CONTROL, *(Condition(e.label, e) for e in effects)]
     counts = [
         best.counts(c, trials=trials, seed=run_seed, progress=progress, text=f"tuning {c.label}")
         for c in conditions
@@ -200,11 +200,6 @@ def _neurons(
 
 def _label(time_min: float) -> str:
     return f"{time_min:g} min"
-
-
-def _condition(cell: Cell, effect: DrugEffect) -> Condition:
-    overrides, _ = pharmacology.apply_effect(cell, effect)
-    return Condition(effect.label, overrides, effect.pv_drive, effect.sst_drive)
 
 
 def _mean_fano(counts: SpikeCounts) -> float:

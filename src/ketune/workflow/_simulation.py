@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_s
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.fitting import SpikeCounts, drive_at, simulate_counts, synapse_overrides
+from ketune.pharmacology import DrugEffect, apply_effect
 from ketune.progress import Progress
 from ketune.tuning import TuningSummary, summarise
 
@@ -27,19 +27,15 @@ class Condition:
 
     Attributes
     ----------
-    overrides
-        Parameters that the drug changes.
-    pv_drive, sst_drive
-        Factors on the interneurons' rates.
+    effect
+        What the drug does; None without it.
     """
 
     label: str
-    overrides: Mapping[tuple[str, str], Any]
-    pv_drive: float = 1.0
-    sst_drive: float = 1.0
+    effect: DrugEffect | None = None
 
 
-CONTROL = Condition("before", {})
+CONTROL = Condition("before")
 
 
 class FittedNeuron:
@@ -74,16 +70,20 @@ class FittedNeuron:
         self.grating = Grating((*shown, float("nan")), window_ms=window_ms)
         self.engine = engine
         self._drive = drive or Drive()
+        self._fitted_cell = cell.with_parameters(synapse_overrides(values))
 
     def drive(self, condition: Condition) -> Drive:
         """Afferent rates in a condition."""
-        return replace(
-            drive_at(self.values, self._drive), pv_drive=condition.pv_drive, sst_drive=condition.sst_drive
+        drive = drive_at(self.values, self._drive)
+        effect = condition.effect
+        return (
+            drive if effect is None else replace(drive, pv_drive=effect.pv_drive, sst_drive=effect.sst_drive)
         )
 
     def overrides(self, condition: Condition) -> dict[tuple[str, str], Any]:
-        """Parameters that differ from the cell's own."""
-        return {**synapse_overrides(self.values), **condition.overrides}
+        """Parameters that differ from the cell's own: the fitted strengths, and what the drug changes."""
+        drugged = {} if condition.effect is None else apply_effect(self._fitted_cell, condition.effect)[0]
+        return {**synapse_overrides(self.values), **drugged}
 
     def counts(
         self, condition: Condition, *, trials: int, seed: int, progress: Progress, text: str
