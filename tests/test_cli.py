@@ -32,6 +32,8 @@ COMMANDS = [
     "bench",
     "mechanisms build",
     "mechanisms list",
+    "drugs list",
+    "drugs show",
 ]
 
 # Stands in for the library behind `ketune report`, so that how a command speaks and ends can be tested with any body:
@@ -346,6 +348,26 @@ with progress.task("long work", 4) as task:
         assert first > 2
         assert b"long work" in seen
         assert re.search(rb"\d s left", seen)
+
+
+class TestDrugs:
+    def test_list(self) -> None:
+        done = ketune_command("drugs", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        listed = {entry["name"]: entry for entry in json.loads(done.stdout)["drugs"]}
+        assert listed["gabazine"]["laws"] == {"gabaa": "block", "gabatonic": "block"}
+        assert "sst" in listed["memantine"]["targets"]
+
+    def test_show(self) -> None:
+        done = ketune_command("drugs", "show", "AP5")
+        assert done.returncode == 0, done.stderr
+        assert "nmda.ic50_2A = 0.28 uM (95 % range 0.12 to 2.8 uM)" in done.stdout
+        assert "not known: the DL form" in done.stdout
+
+    def test_unknown_drug_is_bad_input(self) -> None:
+        done = ketune_command("drugs", "show", "nothing", "--json")
+        assert done.returncode == 2
+        assert "unknown drug 'nothing'; known: cnqx" in json.loads(done.stdout)["error"]
 
 
 class TestMechanisms:

@@ -37,6 +37,11 @@ mechanisms_app = typer.Typer(
     help="The ion channels and synapses: what there is, and their compiled form.", rich_markup_mode="markdown"
 )
 app.add_typer(mechanisms_app, name="mechanisms")
+drugs_app = typer.Typer(
+    help="The drugs: what each acts on, and every number with its range, source and what is not known.",
+    rich_markup_mode="markdown",
+)
+app.add_typer(drugs_app, name="drugs")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result that is already there.")]
@@ -545,6 +550,46 @@ def mechanisms_list(json: Json = False) -> _console.Answer:
         return {"mechanisms": found, "key": mechanisms.cache_key()}
 
     return _console.perform(collect, _describe_mechanisms, as_json=json)
+
+
+@drugs_app.command("list")
+def drugs_list(json: Json = False) -> _console.Answer:
+    """List the drugs and what each acts on.
+
+    Examples:
+
+    ```
+    ketune drugs list
+    ketune drugs list --json
+    ```
+    """
+    from ketune.pharmacology import describe_list, list_drugs
+
+    return _console.perform(lambda progress: list_drugs(), describe_list, as_json=json)
+
+
+@drugs_app.command("show")
+def drugs_show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A drug, a synonym, or the path of a drug file of your own.")
+    ],
+    json: Json = False,
+) -> _console.Answer:
+    """Show every number of a drug with its 95 % range, tags and source, and what is not known of it.
+
+    Tags: retrieved (read in the source), recalled (from memory of the paper), derived (arithmetic from cited values),
+    assumed (no measurement behind it).
+
+    Examples:
+
+    ```
+    ketune drugs show memantine
+    ketune drugs show esketamine --json
+    ```
+    """
+    from ketune.pharmacology import describe_drug, show_drug
+
+    return _console.perform(lambda progress: show_drug(name), describe_drug, as_json=json)
 
 
 def _mechanism_entry(mechanism: Any) -> dict[str, Any]:

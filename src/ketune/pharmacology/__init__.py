@@ -44,6 +44,7 @@ from ketune.pharmacology._exposure import (
     make_exposure,
     topical_concentration,
 )
+from ketune.pharmacology._listing import describe_drug, describe_list, list_drugs, show_drug
 from ketune.pharmacology._sampling import sample_parameters
 
 __all__ = [
@@ -65,9 +66,12 @@ __all__ = [
     "combined",
     "concentration",
     "depth_below_pia",
+    "describe_drug",
+    "describe_list",
     "effect",
     "effect_fields",
     "known_drugs",
+    "list_drugs",
     "load_drug",
     "make_exposure",
     "nmda_block",
@@ -76,6 +80,7 @@ __all__ = [
     "parse_drug",
     "relative",
     "sample_parameters",
+    "show_drug",
     "subunit_fractions",
     "targets_of",
     "topical_concentration",
