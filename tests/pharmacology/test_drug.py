@@ -21,7 +21,7 @@ def test_every_shipped_drug_loads_and_has_units_that_mean_something():
 
 def test_names_ignore_case_and_unknown_drug_lists_the_known():
     assert load_drug(" Ketamine ") is load_drug("ketamine") or load_drug("Ketamine").name == "ketamine"
-    with pytest.raises(InputError, match="unknown drug 'ketamin'; known: ketamine") as caught:
+    with pytest.raises(InputError, match=r"unknown drug 'ketamin'; known: cnqx, .*, ketamine, ") as caught:
         load_drug("ketamin")
     assert "\n" not in str(caught.value)
 
