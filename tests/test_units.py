@@ -111,3 +111,26 @@ def test_concentration_refusal_is_one_line(text, says):
 def test_mass_without_molar_mass_is_refused():
     with pytest.raises(InputError, match="molar mass"):
         units.parse_concentration("10 mg/ml")
+
+
+@pytest.mark.parametrize(
+    ("text", "mg_kg"),
+    [("30 mg/kg", 30.0), ("0.03 g/kg", 30.0), ("5 µg/g", 5.0), ("100 umol/kg", 27.419), ("3e4 ug/kg", 30.0)],
+)
+def test_dose_per_body_weight(text: str, mg_kg: float) -> None:
+    assert units.parse_dose_per_weight(text, 274.19) == pytest.approx(mg_kg)
+
+
+@pytest.mark.parametrize(
+    "text", ["30", "30 mg", "30 mg/ml", "3 %", "30 kg", "30 deg", "30 mg/kg/h", "-1 mg/kg", "x mg/kg"]
+)
+def test_what_is_no_dose_per_body_weight(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        units.parse_dose_per_weight(text, 274.19)
+    assert "\n" not in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_molar_dose_per_body_weight_needs_a_molar_mass() -> None:
+    with pytest.raises(InputError, match="no molar mass"):
+        units.parse_dose_per_weight("100 umol/kg")

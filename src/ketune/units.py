@@ -25,6 +25,9 @@ _EXAMPLES = {
     "angle": "22.5 deg",
     "temperature": "37 degC",
     "rate": "2 Hz",
+    "current": "40 nA",
+    "volume": "50 nl",
+    "area": "1 mm^2",
 }
 
 
@@ -75,6 +78,9 @@ def _dimension_text(name: str) -> str:
         "angle": "deg",
         "temperature": "K",
         "rate": "Hz",
+        "current": "A",
+        "volume": "m**3",
+        "area": "m**2",
     }[name]
 
 
@@ -130,6 +136,43 @@ def parse_concentration(text: str, molar_mass_g_mol: float | None = None, what: 
     else:
         raise InputError(
             f"{what} '{text}': '{given}' is not a concentration; write for example '{example}' or '5 uM'"
+        )
+    return _checked(value, text, what, signed=False)
+
+
+def parse_dose_per_weight(text: str, molar_mass_g_mol: float | None = None, what: str = "--dose") -> float:
+    """Read a dose per body weight, by mass ("30 mg/kg") or molar ("100 umol/kg"), and give it in mg/kg.
+
+    Args:
+        text: number and unit; the unit is a mass or an amount over a mass.
+        molar_mass_g_mol: molar mass of what was weighed; without it a molar dose is refused.
+        what: the option or key that the text came from.
+
+    Raises:
+        InputError: as ``parse``; also for a concentration or anything else that is no dose per body weight.
+    """
+    example = "30 mg/kg"
+    number, given = _split(text, what, example)
+    above, slash, below = given.partition("/")
+    # By its dimension alone mg/kg could not be told from a percentage or an angle.
+    ratio = _registry().Quantity(number, _unit(above, text, what, example)) if slash and below else None
+    weight = _registry().Quantity(1.0, _unit(below, text, what, example)) if slash and below else None
+    if ratio is None or weight is None or not weight.check("[mass]"):
+        raise InputError(
+            f"{what} '{text}': '{given}' is not a dose per body weight; write for example '{example}'"
+        )
+    kg = float(weight.to("kg").magnitude)
+    if ratio.check("[mass]"):
+        value = float(ratio.to("mg").magnitude) / kg
+    elif ratio.check("[substance]"):
+        if molar_mass_g_mol is None:
+            raise InputError(
+                f"{what} '{text}': no molar mass is known to convert it; write it as '{example}'"
+            )
+        value = float(ratio.to("mmol").magnitude) * molar_mass_g_mol / kg
+    else:
+        raise InputError(
+            f"{what} '{text}': '{given}' is not a dose per body weight; write for example '{example}'"
         )
     return _checked(value, text, what, signed=False)
 

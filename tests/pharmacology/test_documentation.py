@@ -40,15 +40,6 @@ def test_parameter_table_is_the_drug_file():
         assert all(f"{x:g}" in span for x in q.stress)
 
 
-def test_concentration_table_is_what_the_code_gives():
-    head, rows = table_after("Free drug in µM below the middle")
-    minutes = [float(h.split()[0]) for h in head[1:]]
-    exposure = make_exposure(DRUG, "topical", "10 mg/ml", overrides={"topical.lateral_distance": 0.0})
-    for depth, *printed in rows:
-        got = concentration(exposure, [float(depth.split()[0])], minutes)[:, 0]
-        np.testing.assert_allclose(got, [float(x) for x in printed], rtol=0.03)
-
-
 def test_effect_table_is_what_the_code_gives():
     _, rows = table_after("With the defaults (10 mg/ml")
     exposure = make_exposure(DRUG, "topical", "10 mg/ml")

@@ -29,7 +29,7 @@ def test_names_ignore_case_and_unknown_drug_lists_the_known():
 def test_low_confidence_numbers_carry_their_tag_and_range():
     """The evidence says of these: do not hard-code. They stay visible as placeholders with a range."""
     drug = load_drug()
-    assert set(drug.placeholders()) == {"hcn1.ec50", "hcn1.dv_max", "hcn1.rho_max"}
+    assert set(drug.placeholders()) == {"hcn1.ec50", "hcn1.dv_max", "hcn1.rho_max", "systemic.half_life"}
     for quantity in drug.placeholders().values():
         assert quantity.low < quantity.value < quantity.high
     assert drug.parameters["hcn1.ec50"].stress == (67.0,)

@@ -9,6 +9,7 @@ from scipy.special import erfc
 
 from ketune.errors import InputError
 from ketune.pharmacology import (
+    ROUTES,
     Bath,
     ConstantSurface,
     Medium,
@@ -18,6 +19,7 @@ from ketune.pharmacology import (
     depth_below_pia,
     load_drug,
     make_exposure,
+    parse_drug,
     topical_concentration,
 )
 
@@ -198,9 +200,9 @@ def test_there_is_no_drug_before_it_is_applied():
         assert np.all(concentration(exposure, [0.0], [1.0]) > 0.0)
 
 
-def test_lateral_distance_is_one_factor():
+def test_lateral_distance_has_no_meaning_below_a_paper_without_an_edge():
     near, far = (topical_concentration(DEPTHS, MINUTES, paper(lateral_um=x)) for x in (0.0, 200.0))
-    np.testing.assert_allclose(far, near * np.exp(-200.0 / CENTRAL.length_um))
+    np.testing.assert_array_equal(far, near)
 
 
 def test_exposure_from_a_dose_as_text():
@@ -209,12 +211,36 @@ def test_exposure_from_a_dose_as_text():
     assert exposure.surface_uM == pytest.approx(36471, abs=1)
     assert exposure.reservoir_um == pytest.approx(250.0)
     assert exposure.medium == CENTRAL
+    assert np.pi * exposure.radius_um**2 == pytest.approx(1e6)
     assert make_exposure(drug, "topical", "10 mg/ml", as_base=True).surface_uM == pytest.approx(42065, abs=1)
     assert make_exposure(drug, "bath", "5 uM") == Bath(5.0)
     assert make_exposure(drug, "bath", 5.0) == Bath(5.0)
-    swept = make_exposure(drug, "topical", "10 mg/ml", overrides={"topical.lateral_distance": 0.0})
-    assert swept.lateral_factor == 1.0
+    swept = make_exposure(drug, "topical", "10 mg/ml", overrides={"topical.lateral_distance": -200.0})
+    assert swept.lateral_um == -200.0
     assert isinstance(make_exposure(drug, "topical-constant", "1 mM"), ConstantSurface)
+    assert make_exposure(drug, " IP ", "30 mg/kg") == make_exposure(drug, "systemic", 30.0)
+    salt, base = (make_exposure(drug, "iv", "30 mg/kg", as_base=b).peak_uM for b in (False, True))
+    assert base / salt == pytest.approx(274.19 / 237.73)
+    molar = make_exposure(drug, "ip", "100 umol/kg").peak_uM
+    assert molar == pytest.approx(0.1 * 274.19 * 0.15)
+    current = make_exposure(drug, "focal-iontophoresis", "0.04 uA")
+    assert current.rate == pytest.approx(0.2 * 40e-9 / 96485.33 * 1e21, rel=1e-6)
+    puff = make_exposure(drug, "focal-pressure", "10 mM")
+    assert puff.amount == pytest.approx(1e4 * 1e6)
+    assert 4.0 / 3.0 * np.pi * puff.radius_um**3 == pytest.approx(1e6 / 0.2)
+
+
+def test_each_route_gives_nothing_for_nothing_and_twice_for_twice():
+    drug = load_drug()
+    for route in ROUTES:
+        if route == "table":
+            continue
+        none, one, two = (
+            concentration(make_exposure(drug, route, d), DEPTHS, MINUTES) for d in (0.0, 7.0, 14.0)
+        )
+        assert np.all(none == 0)
+        assert one.shape == (4, 6)
+        np.testing.assert_allclose(two, 2 * one, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +250,18 @@ def test_exposure_from_a_dose_as_text():
         ("topical", "10", "no unit"),
         ("topical", "10 mg/kg", "not a concentration"),
         ("topical", "-1 mg/ml", "negative"),
+        ("topical", None, "route topical needs a dose"),
         ("bath", -1.0, "zero or more"),
         ("bath", float("nan"), "finite"),
+        ("ip", "10 mg/ml", "not a dose per body weight; write for example '30 mg/kg'"),
+        ("ip", "30", "no unit"),
+        ("ip", "30 mg", "not a dose per body weight"),
+        ("ip", "3 %", "not a dose per body weight"),
+        ("iv", "30 ml/kg", "not a dose per body weight"),
+        ("iv", "-30 mg/kg", "negative"),
+        ("focal-pressure", "40 nA", "not a concentration"),
+        ("focal-iontophoresis", "10 mM", "such as '40 nA'"),
+        ("table", "10 mM", "needs --table"),
     ],
 )
 def test_bad_exposure_is_one_line(route, dose, says):
@@ -233,6 +269,41 @@ def test_bad_exposure_is_one_line(route, dose, says):
         make_exposure(load_drug(), route, dose)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"n_doses": 0}, "0 doses"),
+        ({"n_doses": 3}, "the time between them"),
+        ({"every": "24 h"}, "needs more than one dose"),
+        ({"every": "0 h", "n_doses": 2}, "more than zero"),
+        ({"every": "24 uM", "n_doses": 2}, "--every"),
+        ({"table": "x.csv"}, "--table belongs to the route table"),
+        ({"overrides": {"systemic.half_life": 0.0}}, "positive"),
+    ],
+)
+def test_bad_schedule_is_one_line(arguments, says):
+    with pytest.raises(InputError) as caught:
+        make_exposure(load_drug(), "ip", "30 mg/kg", **arguments)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_paper_is_not_given_repeatedly():
+    with pytest.raises(InputError, match="route topical takes one dose"):
+        make_exposure(load_drug(), "topical", "1 mM", every=60.0, n_doses=2)
+
+
+def test_a_drug_without_the_numbers_of_a_route_says_which():
+    drug = parse_drug('name = "t"\ndescription = "t"\n')
+    assert make_exposure(drug, "bath", "1 uM") == Bath(1.0)
+    with pytest.raises(
+        InputError, match=r"drug t: route ip needs systemic\.uM_per_mg_kg, which is not known"
+    ):
+        make_exposure(drug, "ip", 1.0)
+    with pytest.raises(InputError, match="no molar mass"):
+        make_exposure(drug, "bath", "1 mg/ml")
 
 
 def test_depth_below_pia():
@@ -254,3 +325,7 @@ def test_bad_depths_and_times_are_refused():
         concentration(Bath(1.0), [10.0], [float("nan")])
     with pytest.raises(InputError, match="one-dimensional"):
         concentration(Bath(1.0), [[10.0]], [1.0])
+    with pytest.raises(InputError, match="one for each of 2 depths"):
+        concentration(Bath(1.0), [10.0, 20.0], [1.0], [1.0, 2.0, 3.0])
+    with pytest.raises(InputError, match="finite number of um"):
+        concentration(Bath(1.0), [10.0], [1.0], float("nan"))

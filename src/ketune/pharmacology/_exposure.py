@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ketune.errors import InputError
-from ketune.pharmacology._diffusion import Medium, constant_surface, solve
+from ketune.pharmacology import _focal, _systemic
+from ketune.pharmacology._diffusion import Medium, Profile, constant_surface, solve
+from ketune.pharmacology._disc import DiscProfile, Soaked, disc, read_off, solve_disc
 from ketune.pharmacology._drug import Drug
-from ketune.units import parse_concentration
+from ketune.pharmacology._table import Table, interpolated, read_table
+from ketune.units import parse, parse_concentration, parse_dose_per_weight
 
 Array = NDArray[np.float64]
 
 CORTEX_UM = 2000.0
 """Deepest soma that is accepted (um), beyond the cortex of cat and mouse: a guard against a wrong unit."""
+
+_TIMES_AT_ONCE = 64  # a solution holds 0.2 MB for each
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Equal doses at 0, ``every_min``, 2 ``every_min``, ...: their concentrations add."""
+
+    every_min: float = 0.0
+    n_doses: int = 1
+
+
+ONCE = Schedule()
 
 
 @dataclass(frozen=True)
@@ -25,94 +43,251 @@ class Topical:
     """A soaked paper on the pia: finite reservoir, removed and rinsed after ``paper_min`` minutes.
 
     ``surface_uM`` is the concentration of the solution; ``reservoir_um`` the solution per area of paper (1
-    ul/mm2 is 1000 um); ``lateral_um`` the distance from the paper's edge along the surface. Lateral spread
-    is one factor exp(-lateral/L), L the steady decay length: an assumption, not solved for.
+    ul/mm2 is 1000 um); ``lateral_um`` the distance from the paper's edge along the surface, below zero under the
+    paper; ``radius_um`` that of a disc with the paper's area. An infinite radius is a paper without an edge, where
+    depth is all that matters.
     """
 
-    surface_uM: float
-    reservoir_um: float
+    surface_uM: Any
+    reservoir_um: Any
     medium: Medium
-    lateral_um: float
-    paper_min: float
-
-    @property
-    def lateral_factor(self) -> float:
-        """Share of the concentration below the paper that is left at the neuron's lateral distance."""
-        return float(np.exp(-self.lateral_um / self.medium.length_um))
+    lateral_um: Any
+    paper_min: Any
+    radius_um: float = np.inf
 
 
 @dataclass(frozen=True)
 class ConstantSurface:
-    """A paper that is kept wet: the surface stays at ``surface_uM``. Upper bound of ``Topical``."""
+    """A paper that is kept wet: what it covers stays at ``surface_uM``. Upper bound of ``Topical``."""
 
-    surface_uM: float
+    surface_uM: Any
     medium: Medium
-    lateral_um: float
+    lateral_um: Any
+    radius_um: float = np.inf
 
 
 @dataclass(frozen=True)
 class Bath:
     """The same free concentration everywhere from time 0 on (slice, or concentration clamp)."""
 
-    concentration_uM: float
+    concentration_uM: Any
 
 
-Exposure = Topical | ConstantSurface | Bath
+@dataclass(frozen=True)
+class Systemic:
+    """Injections into the body: the same free concentration at every depth.
 
-ROUTES = ("topical", "topical-constant", "bath")
+    ``peak_uM`` is the dose times free concentration per dose, reached if uptake were instantaneous; rates per
+    minute; ``metabolites`` are (name, share of the eliminated parent that becomes it, its own rate of loss).
+    """
+
+    peak_uM: Any
+    uptake_per_min: Any
+    elimination_per_min: Any
+    metabolites: tuple[tuple[str, Any, Any], ...] = ()
+    schedule: Schedule = ONCE
+
+
+@dataclass(frozen=True)
+class Puff:
+    """Pressure ejections from a pipette: each fills the extracellular space of a sphere at once.
+
+    ``amount`` in uM um3; ``depth_um`` of the tip below the pia, ``lateral_um`` from it to the neuron.
+    """
+
+    amount: Any
+    radius_um: Any
+    medium: Medium
+    depth_um: Any
+    lateral_um: Any
+    schedule: Schedule = ONCE
+
+
+@dataclass(frozen=True)
+class Iontophoresis:
+    """A constant ejection current for ``duration_s``, repeatedly if so scheduled; ``rate`` in uM um3/s."""
+
+    rate: Any
+    duration_s: Any
+    medium: Medium
+    depth_um: Any
+    lateral_um: Any
+    schedule: Schedule = ONCE
+
+
+Exposure = Topical | ConstantSurface | Bath | Systemic | Puff | Iontophoresis | Table
+
+# route -> parameters of the drug that it takes, unit of the dose
+_TISSUE = ("topical.diffusion", "topical.retention", "topical.clearance")
+_PAPER = (*_TISSUE, "topical.lateral_distance", "topical.area")
+_PLACE = (*_TISSUE, "focal.depth", "focal.lateral_distance")
+_BODY = ("systemic.uM_per_mg_kg", "systemic.half_life")
+_TAKES: dict[str, tuple[str, ...]] = {
+    "topical": (*_PAPER, "topical.reservoir", "topical.paper_minutes"),
+    "topical-constant": _PAPER,
+    "bath": (),
+    "ip": (*_BODY, "systemic.absorption"),
+    "iv": (*_BODY, "systemic.iv_uptake"),
+    "focal-pressure": (*_PLACE, "focal.volume", "focal.volume_fraction"),
+    "focal-iontophoresis": (*_PLACE, "focal.transport_number", "focal.duration"),
+    "table": (),
+}
+DOSE_UNITS: dict[str, str] = {
+    "topical": "uM",
+    "topical-constant": "uM",
+    "bath": "uM",
+    "ip": "mg/kg",
+    "iv": "mg/kg",
+    "focal-pressure": "uM",
+    "focal-iontophoresis": "nA",
+    "table": "",
+}
+ROUTES = tuple(_TAKES)
+_REPEATABLE = ("ip", "iv", "focal-pressure", "focal-iontophoresis")
+_ALIASES = {"systemic": "ip"}
 
 
 def make_exposure(
     drug: Drug,
     route: str,
-    dose: str | float,
+    dose: str | float | None = None,
     *,
     as_base: bool = False,
     overrides: Mapping[str, float] | None = None,
+    table: str | Path | None = None,
+    every: str | float | None = None,
+    n_doses: int = 1,
 ) -> Exposure:
-    """Exposure of a route, with the drug's transport parameters.
+    """Exposure of a route, with the drug's transport and kinetic parameters.
 
     Args:
         drug: the drug.
-        route: one of ``ROUTES``.
-        dose: concentration of the applied solution as text ("10 mg/ml", "500 uM"), or a number in µM.
+        route: one of ``ROUTES``, or "systemic", which is "ip".
+        dose: as text, or a number in the route's unit (``DOSE_UNITS``): concentration of the applied solution
+            ("10 mg/ml", "500 uM") for topical, bath and focal-pressure; dose of the salt per body weight ("30 mg/kg")
+            for ip and iv; ejection current ("40 nA") for focal-iontophoresis; none for a table.
         as_base: the mass is of the free base instead of the salt.
-        overrides: transport parameters by dotted name ("topical.lateral_distance" in um, ...).
+        overrides: parameters by dotted name ("topical.lateral_distance" in um, "focal.volume" in nl, ...).
+        table: CSV file of the route "table": see ``read_table``.
+        every: time between doses, as text ("24 h") or in minutes.
+        n_doses: how many doses; more than one only by injection and pipette.
 
     Raises:
-        InputError: unknown route, dose without unit, in another dimension or negative, impossible parameter.
+        InputError: unknown route, dose without unit, in another dimension or negative, impossible or missing
+            parameter, schedule that the route cannot have, faulty table.
     """
-    if route not in ROUTES:
+    route = canonical_route(route)
+    schedule = _schedule(route, every, n_doses)
+    if route == "table":
+        if table is None:
+            raise InputError("route table needs --table FILE.csv")
+        if dose is not None:
+            raise InputError(f"route table: the table has its concentrations; leave out the dose '{dose}'")
+        return read_table(table)
+    if table is not None:
+        raise InputError(f"--table belongs to the route table, not to {route}")
+    parameters = route_parameters(drug, route, overrides)
+    amount = _amount(drug, route, dose, parameters, as_base)
+    return exposure_from(route, amount, parameters, schedule)
+
+
+def route_parameters(
+    drug: Drug, route: str, overrides: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """The drug's values, when they have all that the route takes.
+
+    Raises:
+        InputError: they have not, or an override cannot be.
+    """
+    parameters = drug.values(overrides)
+    for name in _TAKES[route]:
+        if name not in parameters:
+            raise InputError(f"drug {drug.name}: route {route} needs {name}, which is not known for it")
+    return parameters
+
+
+def canonical_route(route: str) -> str:
+    """The name in ``ROUTES`` for what a person wrote.
+
+    Raises:
+        InputError: unknown route.
+    """
+    name = str(route).strip().lower()
+    name = _ALIASES.get(name, name)
+    if name not in ROUTES:
         raise InputError(f"unknown route '{route}'; known: {', '.join(ROUTES)}")
-    p = drug.values(overrides)
-    if isinstance(dose, str):
-        uM = parse_concentration(dose, p["molar_mass.base" if as_base else "molar_mass.salt"], "--dose")
-    else:
-        uM = float(dose)
-        if not (np.isfinite(uM) and uM >= 0):
-            raise InputError(f"dose of {uM:g} uM: give a finite concentration of zero or more")
+    return name
+
+
+def exposure_from(
+    route: str, amount: Any, parameters: Mapping[str, Any], schedule: Schedule = ONCE
+) -> Exposure:
+    """Exposure as a function of numbers alone; each may be traced by JAX.
+
+    Args:
+        route: one of ``ROUTES`` but "table".
+        amount: dose in the unit of ``DOSE_UNITS``; mg/kg are of the salt.
+        parameters: by dotted name, as ``Drug.values`` gives them. ``topical.area`` fixes a grid and is not traced.
+        schedule: of injections and of the pipette.
+    """
+    p = parameters
     if route == "bath":
-        return Bath(uM)
+        return Bath(amount)
+    if route in ("ip", "iv"):
+        found = [
+            k.removesuffix("_fraction") for k in p if k.startswith("systemic.") and k.endswith("_fraction")
+        ]
+        ln2 = np.log(2.0)
+        return Systemic(
+            amount * p["systemic.uM_per_mg_kg"],
+            p["systemic.absorption" if route == "ip" else "systemic.iv_uptake"],
+            ln2 / p["systemic.half_life"],
+            tuple(
+                (m.removeprefix("systemic."), p[f"{m}_fraction"], ln2 / p[f"{m}_half_life"]) for m in found
+            ),
+            schedule,
+        )
     medium = Medium(p["topical.diffusion"], p["topical.retention"], p["topical.clearance"])
-    lateral = p["topical.lateral_distance"]
-    if route == "topical-constant":
-        return ConstantSurface(uM, medium, lateral)
-    return Topical(uM, 1000.0 * p["topical.reservoir"], medium, lateral, p["topical.paper_minutes"])
+    if route in ("topical", "topical-constant"):
+        radius = float(np.sqrt(1e6 * p["topical.area"] / np.pi))
+        lateral = p["topical.lateral_distance"]
+        if route == "topical-constant":
+            return ConstantSurface(amount, medium, lateral, radius)
+        return Topical(
+            amount, 1000.0 * p["topical.reservoir"], medium, lateral, p["topical.paper_minutes"], radius
+        )
+    depth, lateral = p["focal.depth"], p["focal.lateral_distance"]
+    if route == "focal-pressure":
+        volume = p["focal.volume"] * _focal.UM3_PER_NL
+        radius = _focal.bolus_radius(volume, p["focal.volume_fraction"])
+        return Puff(amount * volume, radius, medium, depth, lateral, schedule)
+    rate = _focal.strength(amount, p["focal.transport_number"])
+    return Iontophoresis(rate, 60.0 * p["focal.duration"], medium, depth, lateral, schedule)
 
 
-def concentration(exposure: Exposure, depth_um: ArrayLike, times_min: ArrayLike) -> Array:
+def concentration(
+    exposure: Exposure,
+    depth_um: ArrayLike,
+    times_min: ArrayLike,
+    lateral_um: ArrayLike | None = None,
+    *,
+    xp: Any = np,
+) -> Any:
     """Free drug in µM at each time and depth.
 
     Args:
         exposure: a route.
         depth_um: (n,) depths below the pia, zero or more.
-        times_min: (t,) minutes since the drug was applied; before 0 there is none.
+        times_min: (t,) minutes since the (first) dose; at and before 0 there is none, but where a table says so.
+        lateral_um: (n,) or one distance along the surface, from the paper's edge (below zero under the paper) or
+            from the pipette's tip; default the exposure's. Without meaning for bath, injections and tables.
+        xp: NumPy, or jax.numpy to trace the exposure's numbers.
 
     Returns:
         (t, n) µM.
 
     Raises:
-        InputError: a depth above the pia or not finite, a time not finite.
+        InputError: a depth above the pia or not finite, a time or distance not finite, a point outside a table.
     """
     depth = np.atleast_1d(np.asarray(depth_um, dtype=np.float64))
     minutes = np.atleast_1d(np.asarray(times_min, dtype=np.float64))
@@ -124,21 +299,41 @@ def concentration(exposure: Exposure, depth_um: ArrayLike, times_min: ArrayLike)
         )
     if not np.all(np.isfinite(minutes)):
         raise InputError("time: every time must be a finite number of minutes")
-    applied = minutes > 0
-    seconds = 60.0 * np.maximum(minutes, 0.0)
-    match exposure:
-        case Bath(concentration_uM=c):
-            out = np.full((minutes.size, depth.size), c)
-        case ConstantSurface(surface_uM=c, medium=medium, lateral_um=x):
-            out = np.exp(-x / medium.length_um) * constant_surface(medium, c, depth, seconds)
-        case Topical():
-            out = exposure.lateral_factor * _below_paper(exposure, depth, seconds)
-    return np.where(applied[:, None], out, 0.0)
+    if isinstance(exposure, Table):
+        return interpolated(exposure, depth, minutes, xp)
+    lateral = getattr(exposure, "lateral_um", 0.0) if lateral_um is None else _lateral(lateral_um, depth.size)
+    lateral = xp.broadcast_to(xp.asarray(lateral, dtype=float), depth.shape)
+    out = _free(exposure, depth, minutes, lateral, xp)
+    return xp.where((minutes > 0)[:, None], out, 0.0)
 
 
 def topical_concentration(depth_um: ArrayLike, times_min: ArrayLike, exposure: Exposure) -> Array:
     """``concentration`` with the exposure last; (t, n) µM free drug."""
-    return concentration(exposure, depth_um, times_min)
+    return np.asarray(concentration(exposure, depth_um, times_min))
+
+
+def metabolites(
+    exposure: Exposure, depth_um: ArrayLike, times_min: ArrayLike, *, xp: Any = np
+) -> dict[str, Any]:
+    """Free metabolites, by the name of the drug that they are, (t, n) µM each; only injections have any.
+
+    Raises:
+        InputError: as ``concentration``.
+    """
+    shape = concentration(Bath(1.0), depth_um, times_min)
+    if not isinstance(exposure, Systemic):
+        return {}
+    minutes = np.atleast_1d(np.asarray(times_min, dtype=np.float64))
+    e = exposure
+    out = {}
+    for name, fraction, loss in e.metabolites:
+
+        def law(t: Any, fraction: Any = fraction, loss: Any = loss) -> Any:
+            return _systemic.formed(t, e.peak_uM, e.uptake_per_min, e.elimination_per_min, fraction, loss, xp)
+
+        total = _systemic.repeated(law, minutes, e.schedule.every_min, e.schedule.n_doses, xp)
+        out[name] = xp.broadcast_to(total[:, None], shape.shape)
+    return out
 
 
 def balance(exposure: Topical, times_min: ArrayLike) -> dict[str, Array]:
@@ -146,25 +341,14 @@ def balance(exposure: Topical, times_min: ArrayLike) -> dict[str, Array]:
     (t,) each.
     """
     seconds = 60.0 * np.maximum(np.atleast_1d(np.asarray(times_min, dtype=np.float64)), 0.0)
-    applied = exposure.reservoir_um  # per unit of concentration, so that a dose of zero has a balance too
-    profile = _solve(exposure, 1.0, seconds, 0.0)
+    profile: Profile | DiscProfile
+    if np.isinf(exposure.radius_um):
+        profile = _solve(exposure, 1.0, seconds, 0.0)
+        applied = exposure.reservoir_um  # per unit of concentration, so that a dose of zero has a balance too
+    else:
+        profile = _solve_disc(exposure.radius_um, _disc_numbers(exposure), tuple(seconds))
+        applied = exposure.reservoir_um * np.pi * exposure.radius_um**2
     return {name: getattr(profile, name) / applied for name in ("reservoir", "tissue", "cleared", "rinsed")}
-
-
-def _below_paper(exposure: Topical, depth: Array, seconds: Array) -> Array:
-    from scipy.interpolate import PchipInterpolator
-
-    profile = _solve(exposure, exposure.surface_uM, seconds, float(depth.max(initial=0.0)))
-    # Monotone cubic: no overshoot where the front is steep, and no negative concentration.
-    return np.asarray(PchipInterpolator(profile.depth_um, profile.free, axis=1)(depth), dtype=np.float64)
-
-
-def _solve(exposure: Topical, surface: float, seconds: Array, deepest: float) -> Any:
-    medium = exposure.medium
-    longest = float(seconds.max(initial=0.0))
-    reach = 8.0 * min(medium.length_um, np.sqrt(2.0 * medium.apparent_diffusion_um2_s * longest) + 1.0)
-    far = float(np.clip(max(reach, 1.5 * deepest), 1000.0, 6000.0))
-    return solve(medium, exposure.reservoir_um, surface, seconds, 60.0 * exposure.paper_min, far)
 
 
 def depth_below_pia(
@@ -187,6 +371,162 @@ def depth_below_pia(
             f"give a depth above 0 and up to {CORTEX_UM:g} um"
         )
     return np.maximum(soma_depth_um - (np.asarray(y_um, dtype=np.float64) - soma_y_um), 0.0)
+
+
+def _amount(drug: Drug, route: str, dose: str | float | None, p: Mapping[str, float], as_base: bool) -> float:
+    """The dose as a number in the route's unit."""
+    unit = DOSE_UNITS[route]
+    if dose is None:
+        raise InputError(f"route {route} needs a dose, in {unit} or what can be converted to it")
+    if not isinstance(dose, str):
+        if not (np.isfinite(dose) and dose >= 0):
+            raise InputError(f"dose of {dose:g} {unit}: give a finite number of zero or more")
+        return float(dose)
+    if unit == "nA":
+        return parse(dose, "nA", "--dose")
+    key = "molar_mass.base" if as_base else "molar_mass.salt"
+    if unit == "uM":
+        return parse_concentration(dose, p.get(key), "--dose")
+    mg_kg = parse_dose_per_weight(dose, p.get(key), "--dose")
+    if as_base:
+        for name in ("molar_mass.salt", "molar_mass.base"):
+            if name not in p:
+                raise InputError(f"drug {drug.name}: {name} is not known, so a dose cannot be given as base")
+        mg_kg *= p["molar_mass.salt"] / p["molar_mass.base"]
+    return mg_kg
+
+
+def _schedule(route: str, every: str | float | None, n_doses: int) -> Schedule:
+    if n_doses < 1:
+        raise InputError(f"{n_doses} doses: give 1 or more")
+    if n_doses == 1:
+        if every is not None:
+            raise InputError("a time between doses needs more than one dose: give their number too")
+        return ONCE
+    if route not in _REPEATABLE:
+        raise InputError(f"route {route} takes one dose; repeated doses: {', '.join(_REPEATABLE)}")
+    if every is None:
+        raise InputError(f"{n_doses} doses need the time between them, such as '24 h'")
+    minutes = parse(every, "min", "--every") if isinstance(every, str) else float(every)
+    if not (np.isfinite(minutes) and minutes > 0):
+        raise InputError(f"time between doses of {minutes:g} min: give more than zero")
+    return Schedule(minutes, n_doses)
+
+
+def _lateral(lateral_um: ArrayLike, n: int) -> Array:
+    lateral = np.asarray(lateral_um, dtype=np.float64)
+    if lateral.ndim > 1 or lateral.size not in (1, n):
+        raise InputError(
+            f"lateral distance has shape {lateral.shape}; give one, or one for each of {n} depths"
+        )
+    if not np.all(np.isfinite(lateral)):
+        raise InputError("lateral distance: every one must be a finite number of um")
+    return lateral
+
+
+def _free(exposure: Any, depth: Array, minutes: Array, lateral: Any, xp: Any) -> Any:
+    seconds = 60.0 * np.maximum(minutes, 0.0)
+    match exposure:
+        case Bath(concentration_uM=c):
+            return c * xp.ones((minutes.size, depth.size))
+        case Systemic(peak_uM=peak, uptake_per_min=ka, elimination_per_min=ke, schedule=s):
+
+            def law(t: Any) -> Any:
+                return _systemic.injected(t, peak, ka, ke, xp)
+
+            total = _systemic.repeated(law, minutes, s.every_min, s.n_doses, xp)
+            return total[:, None] * xp.ones(depth.size)
+        case Puff(medium=m, schedule=s):
+
+            def law(t: Any) -> Any:
+                return sum(
+                    _focal.puffed(
+                        r,
+                        t,
+                        exposure.amount,
+                        exposure.radius_um,
+                        m.apparent_diffusion_um2_s,
+                        m.retention,
+                        m.clearance_per_s,
+                        xp,
+                    )
+                    for r in _distances(exposure, depth, lateral, xp)
+                )
+
+            return _systemic.repeated(law, 60.0 * minutes, 60.0 * s.every_min, s.n_doses, xp)
+        case Iontophoresis(medium=m, schedule=s):
+
+            def law(t: Any) -> Any:
+                return sum(
+                    _focal.ejected(
+                        r,
+                        t,
+                        exposure.rate,
+                        exposure.duration_s,
+                        m.apparent_diffusion_um2_s,
+                        m.retention,
+                        m.clearance_per_s,
+                        xp,
+                    )
+                    for r in _distances(exposure, depth, lateral, xp)
+                )
+
+            return _systemic.repeated(law, 60.0 * minutes, 60.0 * s.every_min, s.n_doses, xp)
+        case ConstantSurface(surface_uM=c, medium=medium, radius_um=radius) if np.isinf(radius):
+            return constant_surface(medium, c, depth, seconds)
+        case Topical(radius_um=radius) if np.isinf(radius):
+            return _below_paper(exposure, depth, seconds)
+    return _beside_paper(exposure, depth, seconds, lateral, xp)
+
+
+def _distances(exposure: Puff | Iontophoresis, depth: Array, lateral: Any, xp: Any) -> tuple[Any, ...]:
+    """From the tip, and from its mirror image above the pia."""
+    return tuple(
+        xp.sqrt((depth - sign * exposure.depth_um) ** 2 + lateral**2 + 1e-12) for sign in (1.0, -1.0)
+    )
+
+
+def _beside_paper(
+    exposure: Topical | ConstantSurface, depth: Array, seconds: Array, lateral: Any, xp: Any
+) -> Any:
+    if xp is np and seconds.size > _TIMES_AT_ONCE:
+        parts = np.array_split(seconds, -(-seconds.size // _TIMES_AT_ONCE))
+        return np.concatenate([_beside_paper(exposure, depth, part, lateral, xp) for part in parts])
+    grid = disc(exposure.radius_um)
+    numbers = _disc_numbers(exposure)
+    if xp is np:
+        profile = _solve_disc(exposure.radius_um, numbers, tuple(seconds))
+    else:
+        profile = solve_disc(grid, numbers, seconds, xp)
+    r = xp.abs(exposure.radius_um + lateral)
+    return exposure.surface_uM * read_off(grid, profile.free, depth, r, xp)
+
+
+def _disc_numbers(exposure: Topical | ConstantSurface) -> Soaked:
+    if isinstance(exposure, Topical):
+        return Soaked(exposure.medium, exposure.reservoir_um, 60.0 * exposure.paper_min)
+    return Soaked(exposure.medium, np.inf, np.inf)
+
+
+@lru_cache(maxsize=4)
+def _solve_disc(radius_um: float, numbers: Soaked, seconds: tuple[float, ...]) -> DiscProfile:
+    return solve_disc(disc(radius_um), numbers, np.array(seconds))
+
+
+def _below_paper(exposure: Topical, depth: Array, seconds: Array) -> Array:
+    from scipy.interpolate import PchipInterpolator
+
+    profile = _solve(exposure, exposure.surface_uM, seconds, float(depth.max(initial=0.0)))
+    # Monotone cubic: no overshoot where the front is steep, and no negative concentration.
+    return np.asarray(PchipInterpolator(profile.depth_um, profile.free, axis=1)(depth), dtype=np.float64)
+
+
+def _solve(exposure: Topical, surface: float, seconds: Array, deepest: float) -> Profile:
+    medium = exposure.medium
+    longest = float(seconds.max(initial=0.0))
+    reach = 8.0 * min(medium.length_um, np.sqrt(2.0 * medium.apparent_diffusion_um2_s * longest) + 1.0)
+    far = float(np.clip(max(reach, 1.5 * deepest), 1000.0, 6000.0))
+    return solve(medium, exposure.reservoir_um, surface, seconds, 60.0 * exposure.paper_min, far)
 
 
 def _first_bad(values: Array) -> float:

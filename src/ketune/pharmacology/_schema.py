@@ -72,6 +72,16 @@ DRUG_KEYS: dict[str, Key] = {
     "topical.diffusion": Key("um^2/s", "positive", "flux per gradient of free drug"),
     "topical.retention": Key("1", "positive", "total over free drug in tissue"),
     "topical.clearance": Key("1/s", "positive", "loss of tissue drug to blood"),
+    "systemic.uM_per_mg_kg": Key("uM*kg/mg", "positive", "free brain concentration per dose of the salt"),
+    "systemic.absorption": Key("1/min", "positive", "uptake from the peritoneum to the brain"),
+    "systemic.iv_uptake": Key("1/min", "positive", "uptake to the brain after an intravenous injection"),
+    "systemic.half_life": Key("min", "positive", "of free drug in the brain after uptake"),
+    "systemic.norketamine_fraction": Key("1", "fraction", "of the eliminated drug that becomes norketamine"),
+    "systemic.norketamine_half_life": Key("min", "positive", "of norketamine in the brain"),
+    "systemic.norketamine_equivalence": Key(
+        "1", "zero", "drug that blocks NMDA receptors as one norketamine"
+    ),
+    "focal.transport_number": Key("1", "fraction", "share of the ejection current that the drug carries"),
 }
 """What a drug file may give."""
 
@@ -94,9 +104,15 @@ PREPARATION_KEYS: dict[str, Key] = {
     "vip.nmda_share": Key("1", "fraction", "share of VIP drive carried by NMDA receptors"),
     "vip.sst_relief": Key("1", "zero", "relative rise of SST drive when VIP cells fall silent"),
     "topical.reservoir": Key("ul/mm^2", "positive", "solution held per area of paper"),
-    "topical.lateral_distance": Key("um", "zero", "from the paper's edge to the neuron"),
+    "topical.lateral_distance": Key("um", "signed", "from the paper's edge; below zero under it"),
     "topical.paper_minutes": Key("min", "positive", "how long the paper stays"),
     "topical.soma_depth": Key("um", "positive", "depth of the soma below the pia"),
+    "topical.area": Key("mm^2", "positive", "of the paper, taken as a disc"),
+    "focal.volume": Key("nl", "positive", "ejected by one pressure pulse"),
+    "focal.volume_fraction": Key("1", "positive", "extracellular share of tissue, which that volume fills"),
+    "focal.duration": Key("min", "positive", "how long the ejection current flows"),
+    "focal.depth": Key("um", "zero", "of the pipette's tip below the pia"),
+    "focal.lateral_distance": Key("um", "zero", "from the pipette's tip to the neuron"),
 }
 """What belongs to the tissue and its cells; ``preparation.toml`` gives all of it, and a drug file may give its own."""
 

@@ -2,7 +2,9 @@
 
 from ketune.workflow._apply import apply_drug
 from ketune.workflow._demo import run_demo
+from ketune.workflow._exposure import describe as describe_exposure
+from ketune.workflow._exposure import run_exposure
 from ketune.workflow._fit import fit_recording
 from ketune.workflow._report import write_report
 
-__all__ = ["apply_drug", "fit_recording", "run_demo", "write_report"]
+__all__ = ["apply_drug", "describe_exposure", "fit_recording", "run_demo", "run_exposure", "write_report"]
