@@ -9,6 +9,9 @@ Equations, ranges and sources: docs/pharmacology.md.
 """
 
 from ketune.pharmacology._actions import apply_effect, targets_of
+from ketune.pharmacology._block import BLOCK_MODELS, equilibrium_block, kinetic_block
+from ketune.pharmacology._block_levels import BlockDifference, BlockLevels, block_levels
+from ketune.pharmacology._block_markov import markov_block
 from ketune.pharmacology._diffusion import Medium
 from ketune.pharmacology._drug import (
     CONFIDENCE_MEANING,
@@ -44,16 +47,20 @@ from ketune.pharmacology._exposure import (
     make_exposure,
     topical_concentration,
 )
+from ketune.pharmacology._gating import mean_open_probability
 from ketune.pharmacology._listing import describe_drug, describe_list, list_drugs, show_drug
 from ketune.pharmacology._sampling import sample_parameters
 
 __all__ = [
+    "BLOCK_MODELS",
     "CONFIDENCE_MEANING",
     "CORTEX_UM",
     "PRIMARY_TARGETS",
     "ROUTES",
     "TARGETS",
     "Bath",
+    "BlockDifference",
+    "BlockLevels",
     "ConstantSurface",
     "Drug",
     "DrugEffect",
@@ -63,6 +70,7 @@ __all__ = [
     "Topical",
     "apply_effect",
     "balance",
+    "block_levels",
     "combined",
     "concentration",
     "depth_below_pia",
@@ -70,10 +78,14 @@ __all__ = [
     "describe_list",
     "effect",
     "effect_fields",
+    "equilibrium_block",
+    "kinetic_block",
     "known_drugs",
     "list_drugs",
     "load_drug",
     "make_exposure",
+    "markov_block",
+    "mean_open_probability",
     "nmda_block",
     "nmda_ic50_uM",
     "no_effect",

@@ -1,0 +1,257 @@
+"""Block of NMDA receptors by an open-channel blocker: in equilibrium with synaptic activity, and as it builds up.
+
+Block is the share of receptors that hold the drug, averaged over time. For each subunit, with a = k_on C u(V) and
+b = k_on K(V) the rates of binding and unbinding while the gate is open,
+
+    dB/dt = P [a (1 - B) - b B] - k_esc (1 - Po) B,      P = Po / (1 + Z (a + b))
+
+Po is the mean open probability under Poisson events. P is what a receptor that still has to bind or unbind sees of
+it: openings cluster, and what an opening has already settled the rest of it cannot settle again. Z, the time for which
+openings cluster (``excess_open_time_s``), makes the mean time to settle exact: Z / Po until the receptor opens, and
+1 / (Po (a + b)) from there. Equilibrium is where dB/dt = 0. Derivation and checks: docs/nmda-block.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ketune.errors import InputError
+from ketune.pharmacology._gating import as_float64, excess_open_time_s, mean_open_probability
+
+BLOCK_MODELS = ("equilibrium", "kinetic", "markov")
+"""The levels of detail, coarse first."""
+
+SUBUNITS = ("2A", "2B", "2C", "2D")
+REFERENCE_mV = -66.0
+THERMAL_mV = 26.7
+SUBSTEPS = 4
+"""Pieces of constant concentration between two times."""
+
+
+def has_kinetics(p: Mapping[str, Any]) -> bool:
+    """Whether a drug's rates of binding and of escape are known."""
+    return "nmda.k_on" in p and "nmda.k_esc" in p
+
+
+def require_kinetics(p: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` where a drug's rates are not known."""
+    if not has_kinetics(p):
+        raise InputError("no kinetics known for this drug: only --block-model equilibrium")
+
+
+def half_block_uM(
+    subunit: str,
+    v_mV: Any,
+    p: Mapping[str, Any],
+    kappa: Any = 1.0,
+    xp: Any = np,
+    *,
+    reference_mV: float = REFERENCE_mV,
+    thermal_mV: float = THERMAL_mV,
+) -> tuple[Any, Any]:
+    """Concentration that binds half of the open pores, and its Mg-free part K(V) (uM).
+
+    K / u(V): the drug binds pores that are free of magnesium, u = 1 / (1 + Mg / K_Mg(V)),
+    K(V) = scale K(-66) exp(delta (V + 66) / (RT/F)) / kappa, K_Mg(V) = K_Mg(-66) exp(slope (V + 66)).
+
+    Raises:
+        InputError: unknown subunit.
+    """
+    if subunit not in SUBUNITS:
+        raise InputError(f"unknown NMDA subunit '{subunit}'; known: {', '.join(SUBUNITS)}")
+    above = v_mV - reference_mV
+    k_mg = p[f"nmda.k_mg_{subunit}"] * xp.exp(p["nmda.mg_slope"] * above)
+    affinity = p["nmda.affinity_scale"] * p[f"nmda.k_{subunit}"] / kappa
+    k_drug = affinity * xp.exp(p["nmda.delta"] * above / thermal_mV)
+    return k_drug * (1.0 + p["nmda.mg"] / k_mg), k_drug
+
+
+def drug_rates(
+    subunit: str, concentration_uM: Any, v_mV: Any, p: Mapping[str, Any], kappa: Any, xp: Any, **at: float
+) -> tuple[Any, Any]:
+    """Rates of binding a and unbinding b while the gate is open (/s).
+
+    b = k_on K(V) and a = b (C u / K)^hill, which for hill = 1 is k_on C u.
+    """
+    half, k_drug = half_block_uM(subunit, v_mV, p, kappa, xp, **at)
+    unbinding = p["nmda.k_on"] * k_drug
+    return unbinding * _relative_dose(concentration_uM, half, p, xp), unbinding
+
+
+def _relative_dose(concentration_uM: Any, half_uM: Any, p: Mapping[str, Any], xp: Any) -> Any:
+    """(C / IC50)^hill, with a finite derivative at no drug."""
+    c = xp.asarray(concentration_uM)
+    present = c > 0
+    return xp.where(present, (xp.where(present, c, 1.0) / half_uM) ** p["nmda.hill"], 0.0)
+
+
+def _open_shares(rate_hz: Any, xp: Any) -> tuple[Any, Any]:
+    return mean_open_probability(rate_hz, xp), excess_open_time_s(rate_hz, xp)
+
+
+def _slow_rates(binding: Any, unbinding: Any, po: Any, excess_s: Any, escape: Any) -> tuple[Any, Any]:
+    """Rate at which block is gained from none, and at which it relaxes (/s): dB/dt = gain - relax B."""
+    total = binding + unbinding
+    reach = po / (1.0 + excess_s * total)
+    return reach * binding, reach * total + escape * (1.0 - po)
+
+
+def equilibrium_block(
+    concentration_uM: Any,
+    v_bar_mV: Any,
+    rate_hz: Any,
+    p: Mapping[str, Any],
+    shares: Mapping[str, Any],
+    kappa: Any = 1.0,
+    xp: Any = np,
+    *,
+    reference_mV: float = REFERENCE_mV,
+    thermal_mV: float = THERMAL_mV,
+) -> Any:
+    """Level 1: block in equilibrium with the synaptic drive, frozen on the time scale of a trial.
+
+    B = a Po / (Po (a + b) + k_esc (1 - Po) (1 + Z (a + b))) per subunit, mixed by their shares. Without escape, and
+    for drugs whose rates are not known, it is the law that knows no rates, C^n / (C^n + IC50^n).
+
+    Args:
+        concentration_uM, v_bar_mV, rate_hz: free drug, mean potential while receptors are open, and events per second
+            at one synapse; they broadcast against each other.
+        p: drug parameters by dotted name, as ``Drug.values()`` gives them.
+        shares: share of each subunit ("2A", ...); they sum to 1.
+        kappa: factor on the affinity.
+        xp: ``numpy``, or ``jax.numpy`` in float64 where gradients are wanted (then inputs are not checked).
+        reference_mV, thermal_mV: the drug's reference potential and RT/F.
+
+    Returns:
+        Share of receptors that hold the drug, in the shape of the first three arguments together.
+
+    Raises:
+        InputError: negative or non-finite concentration or rate, unknown subunit, shares that do not sum to 1.
+    """
+    c, v, rate = _checked(concentration_uM, v_bar_mV, rate_hz, shares, xp)
+    at = {"reference_mV": reference_mV, "thermal_mV": thermal_mV}
+    kinetics = has_kinetics(p)
+    if kinetics:
+        po, excess_s = _open_shares(rate, xp)
+    blocked: Any = 0.0 * (c + v + rate)
+    for subunit, share in shares.items():
+        if kinetics:
+            binding, unbinding = drug_rates(subunit, c, v, p, kappa, xp, **at)
+            gain, relax = _slow_rates(binding, unbinding, po, excess_s, p["nmda.k_esc"])
+            blocked = blocked + share * gain / relax
+        else:
+            dose = _relative_dose(c, half_block_uM(subunit, v, p, kappa, xp, **at)[0], p, xp)
+            blocked = blocked + share * dose / (1.0 + dose)
+    return blocked
+
+
+def kinetic_block(
+    times_min: Any,
+    concentration_uM: Any,
+    v_bar_mV: Any,
+    rate_hz: Any,
+    p: Mapping[str, Any],
+    shares: Mapping[str, Any],
+    kappa: Any = 1.0,
+    xp: Any = np,
+    *,
+    start: Any = 0.0,
+    substeps: int = SUBSTEPS,
+    reference_mV: float = REFERENCE_mV,
+    thermal_mV: float = THERMAL_mV,
+) -> Any:
+    """Level 2: block as it builds up and wears off, by one linear equation per subunit.
+
+    Concentration is linear between the times; each interval is cut into ``substeps`` pieces of constant
+    concentration, within which the equation is solved exactly.
+
+    Args:
+        times_min: (t,) minutes, increasing.
+        concentration_uM: (t, n) free drug.
+        v_bar_mV, rate_hz: (n,) or one number.
+        start: (n,) or one block of every subunit at the first time.
+        p, shares, kappa, xp, reference_mV, thermal_mV: as in ``equilibrium_block``.
+
+    Returns:
+        (t, n) share of receptors that hold the drug.
+
+    Raises:
+        InputError: as ``equilibrium_block``; times that do not increase, wrong shapes, a drug without rates.
+    """
+    require_kinetics(p)
+    seconds, c, v, rate = checked_course(times_min, concentration_uM, v_bar_mV, rate_hz, shares, start, xp)
+    h, pieces = pieces_of(seconds, c, substeps, xp)
+    po, excess_s = _open_shares(rate, xp)
+    at = {"reference_mV": reference_mV, "thermal_mV": thermal_mV}
+    total: Any = 0.0
+    for subunit, share in shares.items():
+        binding, unbinding = drug_rates(subunit, pieces, v, p, kappa, xp, **at)
+        gain, relax = _slow_rates(binding, unbinding, po, excess_s, p["nmda.k_esc"])
+        left = xp.exp(-relax * h[:, None, None])
+        gained = gain / relax * -xp.expm1(-relax * h[:, None, None])
+        block = start + xp.zeros_like(c[0])
+        course = [block]
+        for interval in range(len(seconds) - 1):
+            for piece in range(substeps):
+                block = block * left[interval, piece] + gained[interval, piece]
+            course.append(block)
+        total = total + share * xp.stack(course)
+    return total
+
+
+def pieces_of(seconds: Any, c: Any, substeps: int, xp: Any) -> tuple[Any, Any]:
+    """Duration (t - 1,) in s of the pieces of each interval, and concentration (t - 1, substeps, n) of each."""
+    middle = ((np.arange(substeps) + 0.5) / substeps)[None, :, None]
+    return xp.diff(seconds) / substeps, c[:-1, None] * (1.0 - middle) + c[1:, None] * middle
+
+
+def _checked(
+    concentration_uM: Any, v_bar_mV: Any, rate_hz: Any, shares: Mapping[str, Any], xp: Any
+) -> tuple[Any, Any, Any]:
+    c, v, rate = (as_float64(x, xp) for x in (concentration_uM, v_bar_mV, rate_hz))
+    if xp is np:  # traced values cannot be looked at
+        if not np.all(np.isfinite(v)):
+            raise InputError("mean potential: every value must be a finite number of mV")
+        for what, unit, value in (("concentration", "uM", c), ("event rate", "Hz", rate)):
+            if not np.all(np.isfinite(value)):
+                raise InputError(f"{what}: every value must be a finite number of {unit}")
+            if np.any(value < 0):
+                raise InputError(
+                    f"{what} of {value.min():g} {unit} is negative; give a value of zero or more"
+                )
+        if abs(sum(shares.values()) - 1.0) > 1e-9 or min(shares.values(), default=0.0) < 0:
+            raise InputError(f"NMDA subunit shares {dict(shares)} must be zero or more and sum to 1")
+    return c, v, rate
+
+
+def checked_course(
+    times_min: Any,
+    concentration_uM: Any,
+    v_bar_mV: Any,
+    rate_hz: Any,
+    shares: Mapping[str, Any],
+    start: Any,
+    xp: Any,
+) -> tuple[Any, Any, Any, Any]:
+    """Times in s, concentration (t, n), potential and rate (n,)."""
+    minutes = np.asarray(times_min, dtype=np.float64)
+    c, v, rate = _checked(concentration_uM, v_bar_mV, rate_hz, shares, xp)
+    if minutes.ndim != 1 or minutes.size == 0 or c.ndim != 2 or c.shape[0] != minutes.size:
+        raise InputError(
+            f"concentration has shape {c.shape}; give one row for each of {minutes.size} times and one column "
+            "for each compartment"
+        )
+    for what, x in (("mean potential", v), ("event rate", rate), ("block at the start", xp.asarray(start))):
+        if x.shape not in {(), (c.shape[1],)}:
+            raise InputError(
+                f"{what} has shape {x.shape}; give one value or one for each of {c.shape[1]} compartments"
+            )
+    if not np.all(np.isfinite(minutes)) or np.any(np.diff(minutes) <= 0):
+        raise InputError("times: every time must be a finite number of minutes, later than the one before")
+    if xp is np and not np.all((np.asarray(start) >= 0) & (np.asarray(start) <= 1)):
+        raise InputError("block at the start: every value must lie between 0 and 1")
+    spread = xp.zeros_like(c[0])
+    return 60.0 * minutes, c, v + spread, rate + spread
