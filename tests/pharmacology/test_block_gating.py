@@ -113,7 +113,7 @@ def test_jax_gives_the_same_with_its_derivative_even_when_it_comes_first():
 
 
 def test_poisson_trains_open_the_receptor_as_often_as_their_average_says():
-    """Single trains with overlapping pulses at 8 Hz; the state before events of a Poisson train is the mean over time."""
+    """Single trains with overlapping pulses at 8 Hz; before its events a train shows its mean over time."""
     rng, tick = np.random.default_rng(5), 0.2
     ladder = [
         expm(gating(np.exp((k * tick - 24.0 - 0.5 * tick) / 1.2)) * tick * 1e-3)

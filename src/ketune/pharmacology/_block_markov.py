@@ -75,11 +75,11 @@ def markov_block(
             + unbinding[:, None, None] * s.unbinding
             + binding[..., None, None] * s.binding
         )
-        maps = _expm(q * h[:, None, None, None, None], xp)
+        maps = _expm(q * h[:, :, None, None, None], xp)
         x = first
         course = [x]
         for interval in range(len(seconds) - 1):
-            for piece in range(substeps):
+            for piece in range(h.shape[1]):
                 x = (maps[interval, piece] @ x[..., None])[..., 0]
             course.append(x)
         occupancy = xp.stack(course)
