@@ -35,8 +35,7 @@ import ketamine_markov as reference
 FIGURE = Path(__file__).parents[1] / "figures" / "nmda_block.png"
 Array = np.ndarray
 
-P = {**load_drug("ketamine").values(), "nmda.k_on": 0.68, "nmda.k_esc": 1.26e-3}
-NAIVE = {name: value for name, value in P.items() if name not in {"nmda.k_on", "nmda.k_esc"}}
+P = load_drug("ketamine").values()
 SHARES = {"2A": 1.0}
 CONCENTRATIONS_uM = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 VOLTAGES_mV = (-80.0, -70.0, -60.0, -50.0, -40.0, -30.0, -20.0)

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from ketune.errors import InputError
+from ketune.pharmacology import _laws as laws
 from ketune.pharmacology._gating import as_float64, excess_open_time_s, mean_open_probability
+from ketune.pharmacology._schema import SUBUNITS
 
 BLOCK_MODELS = ("equilibrium", "kinetic", "markov")
 """The levels of detail, coarse first."""
 
-SUBUNITS = ("2A", "2B", "2C", "2D")
 REFERENCE_mV = -66.0
 THERMAL_mV = 26.7
 SUBSTEPS = 12
@@ -33,8 +34,9 @@ _LAST_PIECE = 0.02  # of the first in an interval
 
 
 def has_kinetics(p: Mapping[str, Any]) -> bool:
-    """Whether a drug's rates of binding and of escape are known."""
-    return "nmda.k_on" in p and "nmda.k_esc" in p
+    """Whether the drug blocks open channels at rates that are known."""
+    pore = any(f"nmda.k_{subunit}" in p for subunit in SUBUNITS)
+    return pore and "nmda.k_on" in p and "nmda.k_esc" in p
 
 
 def require_kinetics(p: Mapping[str, Any]) -> None:
@@ -43,31 +45,18 @@ def require_kinetics(p: Mapping[str, Any]) -> None:
         raise InputError("no kinetics known for this drug: only --block-model equilibrium")
 
 
-def half_block_uM(
-    subunit: str,
-    v_mV: Any,
-    p: Mapping[str, Any],
-    kappa: Any = 1.0,
-    xp: Any = np,
-    *,
-    reference_mV: float = REFERENCE_mV,
-    thermal_mV: float = THERMAL_mV,
-) -> tuple[Any, Any]:
-    """Concentration that binds half of the open pores, and its Mg-free part K(V) (uM).
-
-    K / u(V): the drug binds pores that are free of magnesium, u = 1 / (1 + Mg / K_Mg(V)),
-    K(V) = scale K(-66) exp(delta (V + 66) / (RT/F)) / kappa, K_Mg(V) = K_Mg(-66) exp(slope (V + 66)).
+def potent_shares(shares: Mapping[str, Any], p: Mapping[str, Any], key: str = "k") -> dict[str, Any]:
+    """Shares of the subunits whose potency (``nmda.k_`` or ``nmda.ic50_``) is known, scaled to sum to 1.
 
     Raises:
-        InputError: unknown subunit.
+        InputError: unknown subunit, or the potency at none of them is known.
     """
-    if subunit not in SUBUNITS:
-        raise InputError(f"unknown NMDA subunit '{subunit}'; known: {', '.join(SUBUNITS)}")
-    above = v_mV - reference_mV
-    k_mg = p[f"nmda.k_mg_{subunit}"] * xp.exp(p["nmda.mg_slope"] * above)
-    affinity = p["nmda.affinity_scale"] * p[f"nmda.k_{subunit}"] / kappa
-    k_drug = affinity * xp.exp(p["nmda.delta"] * above / thermal_mV)
-    return k_drug * (1.0 + p["nmda.mg"] / k_mg), k_drug
+    if unknown := sorted(set(shares) - set(SUBUNITS)):
+        raise InputError(f"unknown NMDA subunit '{unknown[0]}'; known: {', '.join(SUBUNITS)}")
+    known = laws.known_shares(shares, p, key)
+    if not known:
+        raise InputError(f"no potency at GluN{', GluN'.join(shares)} is known for this drug")
+    return known
 
 
 def drug_rates(
@@ -77,16 +66,31 @@ def drug_rates(
 
     b = k_on K(V) and a = b (C u / K)^hill, which for hill = 1 is k_on C u.
     """
-    half, k_drug = half_block_uM(subunit, v_mV, p, kappa, xp, **at)
+    reference, thermal = at.get("reference_mV", REFERENCE_mV), at.get("thermal_mV", THERMAL_mV)
+    half = laws.open_channel_ic50_uM(subunit, v_mV, p, reference, thermal, xp) / kappa
+    magnesium_free = {**p, "nmda.mg": 0.0}
+    k_drug = laws.open_channel_ic50_uM(subunit, v_mV, magnesium_free, reference, thermal, xp) / kappa
     unbinding = p["nmda.k_on"] * k_drug
-    return unbinding * _relative_dose(concentration_uM, half, p, xp), unbinding
-
-
-def _relative_dose(concentration_uM: Any, half_uM: Any, p: Mapping[str, Any], xp: Any) -> Any:
-    """(C / IC50)^hill, with a finite derivative at no drug."""
     c = xp.asarray(concentration_uM)
-    present = c > 0
-    return xp.where(present, (xp.where(present, c, 1.0) / half_uM) ** p["nmda.hill"], 0.0)
+    present = c > 0  # a power of no drug has no derivative
+    dose = xp.where(present, (xp.where(present, c, 1.0) / half) ** p["nmda.hill"], 0.0)
+    return unbinding * dose, unbinding
+
+
+def _block_without_rates(
+    c: Any, v: Any, p: Mapping[str, Any], shares: Mapping[str, Any], kappa: Any, xp: Any, **at: float
+) -> Any:
+    """C^n / (C^n + IC50^n), of blockers of the open pore and of other antagonists."""
+    pore = any(f"nmda.k_{subunit}" in p for subunit in SUBUNITS)
+    blocked: Any = 0.0
+    for subunit, share in potent_shares(shares, p, "k" if pore else "ic50").items():
+        if pore:
+            half = laws.open_channel_ic50_uM(subunit, v, p, at["reference_mV"], at["thermal_mV"], xp)
+            largest = 1.0
+        else:
+            half, largest = p[f"nmda.ic50_{subunit}"], p["nmda.block_max"]
+        blocked = blocked + share * largest * laws.hill_block(c, half / kappa, p["nmda.hill"], xp)
+    return blocked
 
 
 def _open_shares(rate_hz: Any, xp: Any) -> tuple[Any, Any]:
@@ -115,13 +119,14 @@ def equilibrium_block(
     """Level 1: block in equilibrium with the synaptic drive, frozen on the time scale of a trial.
 
     B = a Po / (Po (a + b) + k_esc (1 - Po) (1 + Z (a + b))) per subunit, mixed by their shares. Without escape, and
-    for drugs whose rates are not known, it is the law that knows no rates, C^n / (C^n + IC50^n).
+    for drugs whose rates are not known, it is the law that knows no rates, C^n / (C^n + IC50^n), as ``nmda_block``.
 
     Args:
         concentration_uM, v_bar_mV, rate_hz: free drug, mean potential while receptors are open, and events per second
             at one synapse; they broadcast against each other.
         p: drug parameters by dotted name, as ``Drug.values()`` gives them.
-        shares: share of each subunit ("2A", ...); they sum to 1.
+        shares: share of each subunit ("2A", ...); they sum to 1. One whose potency is not known counts as the mean of
+            the others.
         kappa: factor on the affinity.
         xp: ``numpy``, or ``jax.numpy`` in float64 where gradients are wanted (then inputs are not checked).
         reference_mV, thermal_mV: the drug's reference potential and RT/F.
@@ -134,18 +139,15 @@ def equilibrium_block(
     """
     c, v, rate = _checked(concentration_uM, v_bar_mV, rate_hz, shares, xp)
     at = {"reference_mV": reference_mV, "thermal_mV": thermal_mV}
-    kinetics = has_kinetics(p)
-    if kinetics:
-        po, excess_s = _open_shares(rate, xp)
-    blocked: Any = 0.0 * (c + v + rate)
-    for subunit, share in shares.items():
-        if kinetics:
-            binding, unbinding = drug_rates(subunit, c, v, p, kappa, xp, **at)
-            gain, relax = _slow_rates(binding, unbinding, po, excess_s, p["nmda.k_esc"])
-            blocked = blocked + share * gain / relax
-        else:
-            dose = _relative_dose(c, half_block_uM(subunit, v, p, kappa, xp, **at)[0], p, xp)
-            blocked = blocked + share * dose / (1.0 + dose)
+    everywhere = xp.zeros(np.broadcast_shapes(c.shape, v.shape, rate.shape))
+    if not has_kinetics(p):
+        return everywhere + _block_without_rates(c, v, p, shares, kappa, xp, **at)
+    po, excess_s = _open_shares(rate, xp)
+    blocked: Any = everywhere
+    for subunit, share in potent_shares(shares, p).items():
+        binding, unbinding = drug_rates(subunit, c, v, p, kappa, xp, **at)
+        gain, relax = _slow_rates(binding, unbinding, po, excess_s, p["nmda.k_esc"])
+        blocked = blocked + share * gain / relax
     return blocked
 
 
@@ -189,7 +191,7 @@ def kinetic_block(
     po, excess_s = _open_shares(rate, xp)
     at = {"reference_mV": reference_mV, "thermal_mV": thermal_mV}
     total: Any = 0.0
-    for subunit, share in shares.items():
+    for subunit, share in potent_shares(shares, p).items():
         binding, unbinding = drug_rates(subunit, pieces, v, p, kappa, xp, **at)
         gain, relax = _slow_rates(binding, unbinding, po, excess_s, p["nmda.k_esc"])
         left = xp.exp(-relax * h[:, :, None])
@@ -232,8 +234,8 @@ def _checked(
                 raise InputError(
                     f"{what} of {value.min():g} {unit} is negative; give a value of zero or more"
                 )
-        if abs(sum(shares.values()) - 1.0) > 1e-9 or min(shares.values(), default=0.0) < 0:
-            raise InputError(f"NMDA subunit shares {dict(shares)} must be zero or more and sum to 1")
+        if problem := laws.check_subunits(shares):
+            raise InputError(problem)
     return c, v, rate
 
 

@@ -14,6 +14,7 @@ from ketune.pharmacology._block import (
     checked_course,
     drug_rates,
     pieces_of,
+    potent_shares,
     require_kinetics,
 )
 from ketune.pharmacology._gating import at_least_slowest, mean_gating, scheme
@@ -66,7 +67,7 @@ def markov_block(
     driven = at_least_slowest(rate, xp)[:, None, None] * (s.event - np.eye(2 * s.n))
     at = {"reference_mV": reference_mV, "thermal_mV": thermal_mV}
     total: Any = 0.0
-    for subunit, share in shares.items():
+    for subunit, share in potent_shares(shares, p).items():
         binding, unbinding = drug_rates(subunit, pieces, v, p, kappa, xp, **at)
         q = (
             s.rest
