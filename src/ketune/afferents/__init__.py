@@ -1,6 +1,7 @@
 """What reaches the neuron: gratings, the synapses they drive, and frozen marked event streams."""
 
 from ketune.afferents._drive import STREAMS, Drive, rate_hz
+from ketune.afferents._event_rates import compartment_rate_hz, excitatory_rate_hz
 from ketune.afferents._layout import SynapseLayout, place_synapses
 from ketune.afferents._stimulus import Grating
 from ketune.afferents._streams import (
@@ -20,6 +21,8 @@ __all__ = [
     "Grating",
     "SynapseLayout",
     "candidates",
+    "compartment_rate_hz",
+    "excitatory_rate_hz",
     "gain_deviates",
     "hard_events",
     "place_synapses",

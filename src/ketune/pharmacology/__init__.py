@@ -8,8 +8,26 @@
 Equations, ranges and sources: docs/pharmacology.md.
 """
 
-from ketune.pharmacology._actions import apply_effect, targets_of
-from ketune.pharmacology._diffusion import Medium
+from ketune.pharmacology._actions import (
+    apply_effect,
+    targets_of,
+)
+from ketune.pharmacology._block import (
+    BLOCK_MODELS,
+    equilibrium_block,
+    kinetic_block,
+)
+from ketune.pharmacology._block_levels import (
+    BlockDifference,
+    BlockLevels,
+    block_levels,
+)
+from ketune.pharmacology._block_markov import (
+    markov_block,
+)
+from ketune.pharmacology._diffusion import (
+    Medium,
+)
 from ketune.pharmacology._drug import (
     CONFIDENCE_MEANING,
     Drug,
@@ -52,12 +70,31 @@ from ketune.pharmacology._exposure import (
     metabolites,
     topical_concentration,
 )
-from ketune.pharmacology._listing import describe_drug, describe_list, list_drugs, show_drug
-from ketune.pharmacology._routes import COMPARED, equal_dose, shown_fields, target_effects
-from ketune.pharmacology._sampling import sample_parameters
-from ketune.pharmacology._table import Table, read_table
+from ketune.pharmacology._gating import (
+    mean_open_probability,
+)
+from ketune.pharmacology._listing import (
+    describe_drug,
+    describe_list,
+    list_drugs,
+    show_drug,
+)
+from ketune.pharmacology._routes import (
+    COMPARED,
+    equal_dose,
+    shown_fields,
+    target_effects,
+)
+from ketune.pharmacology._sampling import (
+    sample_parameters,
+)
+from ketune.pharmacology._table import (
+    Table,
+    read_table,
+)
 
 __all__ = [
+    "BLOCK_MODELS",
     "COMPARED",
     "CONFIDENCE_MEANING",
     "CORTEX_UM",
@@ -66,6 +103,8 @@ __all__ = [
     "ROUTES",
     "TARGETS",
     "Bath",
+    "BlockDifference",
+    "BlockLevels",
     "ConstantSurface",
     "Drug",
     "DrugEffect",
@@ -80,6 +119,7 @@ __all__ = [
     "Topical",
     "apply_effect",
     "balance",
+    "block_levels",
     "canonical_route",
     "combined",
     "concentration",
@@ -89,11 +129,15 @@ __all__ = [
     "effect",
     "effect_fields",
     "equal_dose",
+    "equilibrium_block",
     "exposure_from",
+    "kinetic_block",
     "known_drugs",
     "list_drugs",
     "load_drug",
     "make_exposure",
+    "markov_block",
+    "mean_open_probability",
     "metabolites",
     "nmda_block",
     "nmda_ic50_uM",
