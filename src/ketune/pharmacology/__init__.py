@@ -9,6 +9,13 @@ Equations, ranges and sources: docs/pharmacology.md.
 """
 
 from ketune.pharmacology._actions import apply_effect, targets_of
+from ketune.pharmacology._assay import (
+    AssayPosterior,
+    assay_overrides,
+    drug_with_assay,
+    fit_assay,
+)
+from ketune.pharmacology._assay_file import ASSAY_TARGETS, Assay, AssayRow, read_assay
 from ketune.pharmacology._diffusion import Medium
 from ketune.pharmacology._drug import (
     CONFIDENCE_MEANING,
@@ -45,14 +52,31 @@ from ketune.pharmacology._exposure import (
     topical_concentration,
 )
 from ketune.pharmacology._listing import describe_drug, describe_list, list_drugs, show_drug
-from ketune.pharmacology._sampling import sample_parameters
+from ketune.pharmacology._sampling import (
+    SAMPLING_METHODS,
+    Attribution,
+    SobolDesign,
+    SobolIndices,
+    attribution,
+    quantile,
+    sample_parameters,
+    sobol_design,
+    sobol_indices,
+    uncertain_parameters,
+)
 
 __all__ = [
+    "ASSAY_TARGETS",
     "CONFIDENCE_MEANING",
     "CORTEX_UM",
     "PRIMARY_TARGETS",
     "ROUTES",
+    "SAMPLING_METHODS",
     "TARGETS",
+    "Assay",
+    "AssayPosterior",
+    "AssayRow",
+    "Attribution",
     "Bath",
     "ConstantSurface",
     "Drug",
@@ -60,16 +84,22 @@ __all__ = [
     "Exposure",
     "Medium",
     "Quantity",
+    "SobolDesign",
+    "SobolIndices",
     "Topical",
     "apply_effect",
+    "assay_overrides",
+    "attribution",
     "balance",
     "combined",
     "concentration",
     "depth_below_pia",
     "describe_drug",
     "describe_list",
+    "drug_with_assay",
     "effect",
     "effect_fields",
+    "fit_assay",
     "known_drugs",
     "list_drugs",
     "load_drug",
@@ -78,10 +108,15 @@ __all__ = [
     "nmda_ic50_uM",
     "no_effect",
     "parse_drug",
+    "quantile",
+    "read_assay",
     "relative",
     "sample_parameters",
     "show_drug",
+    "sobol_design",
+    "sobol_indices",
     "subunit_fractions",
     "targets_of",
     "topical_concentration",
+    "uncertain_parameters",
 ]
