@@ -12,6 +12,18 @@ from ketune.pharmacology._actions import (
     apply_effect,
     targets_of,
 )
+from ketune.pharmacology._assay import (
+    AssayPosterior,
+    assay_overrides,
+    drug_with_assay,
+    fit_assay,
+)
+from ketune.pharmacology._assay_file import (
+    ASSAY_TARGETS,
+    Assay,
+    AssayRow,
+    read_assay,
+)
 from ketune.pharmacology._block import (
     BLOCK_MODELS,
     equilibrium_block,
@@ -86,7 +98,16 @@ from ketune.pharmacology._routes import (
     target_effects,
 )
 from ketune.pharmacology._sampling import (
+    SAMPLING_METHODS,
+    Attribution,
+    SobolDesign,
+    SobolIndices,
+    attribution,
+    quantile,
     sample_parameters,
+    sobol_design,
+    sobol_indices,
+    uncertain_parameters,
 )
 from ketune.pharmacology._table import (
     Table,
@@ -94,6 +115,7 @@ from ketune.pharmacology._table import (
 )
 
 __all__ = [
+    "ASSAY_TARGETS",
     "BLOCK_MODELS",
     "COMPARED",
     "CONFIDENCE_MEANING",
@@ -101,7 +123,12 @@ __all__ = [
     "DOSE_UNITS",
     "PRIMARY_TARGETS",
     "ROUTES",
+    "SAMPLING_METHODS",
     "TARGETS",
+    "Assay",
+    "AssayPosterior",
+    "AssayRow",
+    "Attribution",
     "Bath",
     "BlockDifference",
     "BlockLevels",
@@ -114,10 +141,14 @@ __all__ = [
     "Puff",
     "Quantity",
     "Schedule",
+    "SobolDesign",
+    "SobolIndices",
     "Systemic",
     "Table",
     "Topical",
     "apply_effect",
+    "assay_overrides",
+    "attribution",
     "balance",
     "block_levels",
     "canonical_route",
@@ -126,11 +157,13 @@ __all__ = [
     "depth_below_pia",
     "describe_drug",
     "describe_list",
+    "drug_with_assay",
     "effect",
     "effect_fields",
     "equal_dose",
     "equilibrium_block",
     "exposure_from",
+    "fit_assay",
     "kinetic_block",
     "known_drugs",
     "list_drugs",
@@ -143,13 +176,18 @@ __all__ = [
     "nmda_ic50_uM",
     "no_effect",
     "parse_drug",
+    "quantile",
+    "read_assay",
     "read_table",
     "relative",
     "sample_parameters",
     "show_drug",
     "shown_fields",
+    "sobol_design",
+    "sobol_indices",
     "subunit_fractions",
     "target_effects",
     "targets_of",
     "topical_concentration",
+    "uncertain_parameters",
 ]
