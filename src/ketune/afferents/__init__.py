@@ -1,6 +1,6 @@
 """What reaches the neuron: gratings, the synapses they drive, and frozen marked event streams."""
 
-from ketune.afferents._drive import STREAMS, Drive, rate_hz
+from ketune.afferents._drive import STREAMS, Drive, contrast_factor, rate_hz
 from ketune.afferents._layout import SynapseLayout, place_synapses
 from ketune.afferents._stimulus import Grating
 from ketune.afferents._streams import (
@@ -20,6 +20,7 @@ __all__ = [
     "Grating",
     "SynapseLayout",
     "candidates",
+    "contrast_factor",
     "gain_deviates",
     "hard_events",
     "place_synapses",
