@@ -1,6 +1,6 @@
 """What reaches the neuron: gratings, the synapses they drive, and frozen marked event streams."""
 
-from ketune.afferents._drive import STREAMS, Drive, rate_hz
+from ketune.afferents._drive import STREAMS, Drive, contrast_factor, rate_hz
 from ketune.afferents._event_rates import compartment_rate_hz, excitatory_rate_hz
 from ketune.afferents._layout import SynapseLayout, place_synapses
 from ketune.afferents._stimulus import Grating
@@ -22,6 +22,7 @@ __all__ = [
     "SynapseLayout",
     "candidates",
     "compartment_rate_hz",
+    "contrast_factor",
     "excitatory_rate_hz",
     "gain_deviates",
     "hard_events",

@@ -38,6 +38,9 @@ class Drive:
         Factor on the interneurons' rates; a drug that blocks their NMDA receptors lowers it.
     gain_sd
         Standard deviation of the logarithm of the gain that all afferents of a trial share; its mean is 1.
+    contrast_c50, contrast_exponent
+        Contrast at half of an afferent's largest response, and the exponent: see :func:`contrast_factor`. Both are
+        assumed, without a measurement behind them; nothing depends on them at full contrast.
     """
 
     peak_rate_hz: Any = 2.0
@@ -55,6 +58,8 @@ class Drive:
     pv_drive: Any = 1.0
     sst_drive: Any = 1.0
     gain_sd: Any = 0.3
+    contrast_c50: Any = 0.2
+    contrast_exponent: Any = 2.0
 
     def as_dict(self) -> dict[str, Any]:
         """Field name to value."""
@@ -69,6 +74,16 @@ def wrapped_deg(difference: Any, xp: Any = np) -> Any:
 def shared_gain(drive: Drive, deviate: Any, xp: Any = np) -> Any:
     """The trial's lognormal gain with mean 1; ``deviate`` is its standard normal."""
     return xp.exp(drive.gain_sd * deviate - 0.5 * xp.square(drive.gain_sd))
+
+
+def contrast_factor(drive: Drive, contrast: Any) -> Any:
+    """Factor on everything that a grating of this contrast (0 to 1) evokes; exactly 1 at full contrast.
+
+    ``c^n (1 + c50^n) / (c^n + c50^n)``: the function of Naka and Rushton (1966), divided by its value at contrast 1.
+    """
+    raised = contrast**drive.contrast_exponent
+    half = drive.contrast_c50**drive.contrast_exponent
+    return raised * (1.0 + half) / (raised + half)
 
 
 def rate_hz(
@@ -93,7 +108,8 @@ def rate_hz(
     orientation_deg, tree, deviate
         Of the stimulus, and of the driven synapse (see :class:`SynapseLayout`). A blank is ``nan``.
     time_course
-        :meth:`Grating.time_course` for driven synapses; for inhibition 1 while a grating is shown, else 0.
+        :meth:`Grating.time_course` for driven synapses; for inhibition 1 while a grating is shown, else 0. Times
+        :func:`contrast_factor` where the contrast is below 1.
     xp
         ``numpy``, or ``jax.numpy`` where gradients are wanted.
     """

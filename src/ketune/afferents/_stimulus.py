@@ -22,6 +22,9 @@ class Grating:
     temporal_frequency_hz, modulation
         Drift of the grating, and how deeply it modulates the afferents: 0 as complex cells do (steady), 1 as simple
         cells do (rate ``1 + sin``); every synapse has its own phase.
+    contrast
+        Of the gratings, 0 to 1: one number, or one for each condition (that of a blank does not matter). What the
+        afferents make of it is :func:`ketune.afferents.contrast_factor`.
     """
 
     orientation_deg: tuple[float, ...]
@@ -29,12 +32,24 @@ class Grating:
     warm_up_ms: float = 250.0
     temporal_frequency_hz: float = 2.0
     modulation: float = 0.0
+    contrast: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
         if not self.orientation_deg:
             raise ValueError("a stimulus needs at least one orientation or blank")
         if not (self.window_ms > 0 and self.warm_up_ms >= 0 and 0 <= self.modulation <= 1):
             raise ValueError("window_ms > 0, warm_up_ms >= 0 and 0 <= modulation <= 1 are needed")
+        if np.ndim(self.contrast) and np.size(self.contrast) != len(self.orientation_deg):
+            raise ValueError(
+                f"{np.size(self.contrast)} contrasts for {len(self.orientation_deg)} conditions: one for each is needed"
+            )
+        if not np.all((np.asarray(self.contrast) >= 0) & (np.asarray(self.contrast) <= 1)):
+            raise ValueError("a contrast between 0 and 1 is needed")
+
+    @property
+    def contrasts(self) -> np.ndarray:
+        """Contrast of each condition."""
+        return np.broadcast_to(np.asarray(self.contrast, float), (len(self.orientation_deg),))
 
     @property
     def duration_ms(self) -> float:

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import special
 
-from ketune.afferents._drive import STREAMS, Drive, rate_hz
+from ketune.afferents._drive import STREAMS, Drive, contrast_factor, rate_hz
 from ketune.afferents._layout import SynapseLayout
 from ketune.afferents._stimulus import Grating
 from ketune.events import Events
@@ -44,7 +44,7 @@ class Candidates:
     scale_hz
         Width of the soft comparison; constant, so that finite differences see the same estimator.
     orientation_deg, gain_deviate, tree, deviate, time_course
-        Arguments of :func:`rate_hz`.
+        Arguments of :func:`rate_hz`; the time course includes the contrast.
     """
 
     events: Events
@@ -122,6 +122,7 @@ def candidates(
     orientation = np.asarray(grating.orientation_deg, float)
     n_trials, n_steps = len(trials), grating.n_steps(dt_ms)
     shown = np.isfinite(orientation)
+    evoked = np.where(shown, contrast_factor(drive, grating.contrasts), 0.0)
     deviates = gain_deviates(seed, trials) if gain is None else np.asarray(gain, float)
     parts: list[dict[str, np.ndarray]] = []
     for index, (trial, own_gain) in enumerate(zip(trials, deviates, strict=True)):
@@ -153,6 +154,7 @@ def candidates(
             if not driven:
                 course_all = (course_all > 0).astype(float)
             columns = np.flatnonzero(shown) if driven else np.arange(len(orientation))
+            course_all = course_all * evoked[columns][:, None]
             rate = np.broadcast_to(
                 rate_hz(
                     drive,
@@ -161,14 +163,13 @@ def candidates(
                     orientation_deg=orientation[columns][:, None],
                     tree=tree,
                     deviate=deviate,
-                    time_course=course_all * (1.0 if driven else shown[columns][:, None]),
+                    time_course=course_all,
                 ),
                 (len(columns), len(synapse)),
             )
             row, event = np.nonzero(height < rate * reach)
             port = layout.compartment[_PORT_OF_STREAM[name]]
             where = port[layout.driven[synapse]] if driven else port[synapse]
-            lit = shown[columns][row]
             number = layout.driven[synapse] if driven else synapse
             parts.append(
                 ({"connection": number[event]} if layout.names_connections else {})
@@ -184,7 +185,7 @@ def candidates(
                     "gain_deviate": np.full(len(row), own_gain),
                     "tree": tree[event],
                     "deviate": deviate[event],
-                    "time_course": course_all[event] * lit,
+                    "time_course": course_all[row, event],
                 }
             )
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
