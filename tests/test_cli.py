@@ -127,7 +127,7 @@ class TestHelp:
         assert _console.run(cli.app, ["apply", "--help"]) == 0
         shown = capfd.readouterr().out
         for option, name in (("--soma-depth", "soma_depth"), ("--lateral-distance", "lateral_distance")):
-            default = load_drug("ketamine").require(f"topical.{name}")
+            default = load_drug("ketamine").parameters[f"topical.{name}"]
             in_its_entry = rf"{option}\b((?!--).)*default: \({default.value:g} {default.unit}\)"
             assert re.search(in_its_entry, shown, re.DOTALL), option
         for route in ROUTES:
@@ -151,8 +151,7 @@ class TestUsageErrors:
             (["fit", "data.csv", "-o", "out", "--effort", "heroic"], "'--effort'"),
             (["fit", "data.csv", "-o", "out", "--engine", "gpu"], "'--engine'"),
             (["verify", "--engine", "gpu"], "'--engine'"),
-            (["apply", "dir", "--dose", "10 mg/ml"], "Missing option '--at'"),
-            (["apply", "dir", "--at", "30 min"], "Missing option '--dose'"),
+            (["apply", "dir", "--dose", "1 uM", "--block-model", "exact"], "'--block-model'"),
             (["report"], "Missing argument 'DIR...'"),
             (["translate"], "Missing argument 'FILE.mod...'"),
             (["bench", "--against", "neuron,foo"], "--against: 'foo' is no peer"),
@@ -432,6 +431,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
     module = SimpleNamespace(
         **dict.fromkeys(names, function),
         names=tuple,
+        DrugRequest=dict,
         translate_files=lambda *arguments, **options: {"files": []},
         read_tables=dict,
     )

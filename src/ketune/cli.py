@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 import ketune
-from ketune import _console
+from ketune import _cli_apply, _console
+from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed
 
 app = typer.Typer(
     help="""Fit dendritic neurons to orientation tuning curves, apply drugs to them, and report what changed.
@@ -43,10 +44,6 @@ drugs_app = typer.Typer(
 )
 app.add_typer(drugs_app, name="drugs")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result that is already there.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
-
 
 class Effort(StrEnum):
     """How much work a fit may spend."""
@@ -54,22 +51,6 @@ class Effort(StrEnum):
     quick = "quick"
     standard = "standard"
     thorough = "thorough"
-
-
-class Engine(StrEnum):
-    """What simulates many trials at once."""
-
-    auto = "auto"
-    native = "native"
-    xla = "xla"
-
-
-EngineOption = Annotated[
-    Engine,
-    typer.Option(
-        "--engine", help="What simulates spikes: compiled for this CPU (native) or under XLA; auto chooses."
-    ),
-]
 
 
 def main() -> None:
@@ -250,89 +231,7 @@ def fit(
     )
 
 
-@app.command()
-def apply(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A fit that `ketune fit` wrote.")],
-    dose: Annotated[
-        str,
-        typer.Option(
-            "--dose", metavar="AMOUNT", help="With its unit: '10 mg/ml' on the cortex, '5 uM' in a bath."
-        ),
-    ],
-    at: Annotated[
-        list[str],
-        typer.Option(
-            "--at", metavar="TIME", help="When to look, after application, such as '30 min'. Repeatable."
-        ),
-    ],
-    drug: Annotated[str, typer.Option("--drug", metavar="NAME", help="Which drug.")] = "ketamine",
-    route: Annotated[
-        str,
-        typer.Option(
-            "--route",
-            metavar="NAME",
-            help="topical, topical-constant, bath, ip, iv, focal-pressure, focal-iontophoresis or table.",
-        ),
-    ] = "topical",
-    soma_depth: Annotated[
-        str | None,
-        typer.Option(
-            "--soma-depth", metavar="LENGTH", help="Of the soma below the pia.", show_default="300 um"
-        ),
-    ] = None,
-    lateral_distance: Annotated[
-        str | None,
-        typer.Option(
-            "--lateral-distance",
-            metavar="LENGTH",
-            help="From the edge of the drug-soaked paper to the neuron.",
-            show_default="100 um",
-        ),
-    ] = None,
-    trials: Annotated[
-        int, typer.Option("--trials", min=2, help="Simulated trials for each orientation and condition.")
-    ] = 50,
-    seed: Annotated[
-        int | None,
-        typer.Option("--seed", min=0, help="Seed of every random number.", show_default="the fit's"),
-    ] = None,
-    engine: EngineOption = Engine.auto,
-    overwrite: Overwrite = False,
-    json: Json = False,
-) -> _console.Answer:
-    """Apply a drug to a fitted neuron and measure its tuning again.
-
-    Every parameter set that the recording allows gets the drug, not only the best one, so the answer comes with
-    its spread. The same afferent events are used before and after.
-
-    Examples:
-
-    ```
-    ketune apply cell7 --drug ketamine --dose "10 mg/ml" --at "30 min"
-    ketune apply cell7 --dose "10 mg/ml" --at "5 min" --at "90 min"
-    ketune apply cell7 --dose "5 mg/ml" --at "30 min" --soma-depth "250 um"
-    ```
-    """
-    from ketune.workflow import apply_drug
-
-    return _console.perform(
-        lambda progress: apply_drug(
-            directory,
-            drug=drug,
-            route=route,
-            dose=dose,
-            at=at,
-            soma_depth=soma_depth,
-            lateral_distance=lateral_distance,
-            trials=trials,
-            seed=seed,
-            engine=engine.value,
-            progress=progress,
-            overwrite=overwrite,
-        ),
-        _describe_summary,
-        as_json=json,
-    )
+app.command()(_cli_apply.apply)
 
 
 @app.command()

@@ -27,19 +27,6 @@ def table_after(heading):
     return rows[0], rows[2:]
 
 
-def test_parameter_table_is_the_drug_file():
-    _, rows = table_after("## Parameters")
-    assert [row[0].strip("`") for row in rows] == list(DRUG.parameters)
-    for name, value, span, spread, tag, source in rows:
-        q = DRUG.parameters[name.strip("`")]
-        assert value == f"{q.value:g}" + ("" if q.unit == "1" else f" {q.unit}")
-        if q.spread != "fixed":
-            assert span.startswith(f"{q.low:g} to {q.high:g}")
-        tags = "/".join(q.confidence) + (", placeholder" if q.placeholder else "")
-        assert (spread, tag, source) == (q.spread, tags, q.source)
-        assert all(f"{x:g}" in span for x in q.stress)
-
-
 def test_effect_table_is_what_the_code_gives():
     _, rows = table_after("With the defaults (10 mg/ml")
     exposure = make_exposure(DRUG, "topical", "10 mg/ml")

@@ -132,7 +132,7 @@ def test_topical_dose_saturates_nmda_but_not_sodium():
 
 def test_drive_of_interneurons_follows_their_own_receptors():
     e = effect(KETAMINE, [3.0], overrides={"pv.nmda_share": 0.9, "sst.nmda_share": 0.0})
-    block = float(nmda_block(3.0, -55.0, KETAMINE, "interneuron"))
+    block = float(nmda_block(3.0, -55.0, KETAMINE, "interneuron", rate_hz=4.0))
     assert e.pv_nmda_block == pytest.approx(block)
     assert e.pv_drive == pytest.approx(1 - 0.9 * block)
     assert e.sst_drive == 1.0

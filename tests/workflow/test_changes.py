@@ -21,11 +21,11 @@ def kept(*during):
 
 
 def row(quantity, *during):
-    return next(r for r in changes(kept(*during)) if r["quantity"] == quantity)
+    return next(r for r in changes(kept(*during), reported=True) if r["quantity"] == quantity)
 
 
 def test_one_row_for_each_quantity_with_the_report_it_is_held_to():
-    rows = changes(kept({}))
+    rows = changes(kept({}), reported=True)
     assert [r["quantity"] for r in rows] == [
         "preferred_deg", "osi_fit", "gosi", "fano", "spontaneous", "peak_rate",
     ]  # fmt: skip
@@ -87,8 +87,15 @@ def test_a_set_without_a_value_leaves_the_change_undetermined(missing):
 
 def test_silence_before_has_no_ratio():
     silent = [{"before": {**BEFORE, "spontaneous_rate_hz": 0.0}, "during": BEFORE}]
-    r = next(r for r in changes(silent) if r["quantity"] == "spontaneous")
+    r = next(r for r in changes(silent, reported=True) if r["quantity"] == "spontaneous")
     assert np.isnan(r["best"])
     assert np.isnan(r["low"])
     assert not r["determined"]
     assert r["agrees"] is None
+
+
+def test_what_no_report_speaks_of_is_not_compared() -> None:
+    rows = changes(kept({}), reported=False)
+    assert {(r["reported"], r["reported_id"], r["source"], r["agrees"]) for r in rows} == {
+        ("unknown", None, "", None)
+    }

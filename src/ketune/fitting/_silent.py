@@ -6,7 +6,7 @@ counts back to event weights and synaptic strengths; JAX takes these to the fitt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,11 +22,14 @@ from ketune.errors import InputError
 from ketune.events import Events
 from ketune.fitting._parameters import drive_at, synapse_overrides, values_of
 from ketune.fitting._readout import Hazard, silent_cell
+from ketune.pharmacology import field_overrides
 
 # A mark that no rate reaches: an event that fills up an array has weight zero and gradient zero.
 _NEVER_HZ = 1e6
 # Arrays are filled up to a multiple of this, so that few functions have to be compiled.
 _FILLED_TO = 1 << 16
+# Factors on the drive of PV and SST cells without a drug.
+_UNCHANGED = np.ones(2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +113,19 @@ class SilentTwin:
         return Features(candidates.events, index, of_stream)
 
     def _weight(
-        self, stream: int, coordinates: Float[Array, " parameters"], f: dict[str, Array]
+        self,
+        stream: int,
+        coordinates: Float[Array, " parameters"],
+        f: dict[str, Array],
+        inhibition: Any = _UNCHANGED,
     ) -> Float[Array, " events"]:
-        """Soft presence of a stream's events."""
+        """Soft presence of a stream's events; ``inhibition`` multiplies the drive of PV and of SST cells."""
+        drive = drive_at(values_of(coordinates, jnp), self.drive)
+        drive = replace(
+            drive, pv_drive=drive.pv_drive * inhibition[0], sst_drive=drive.sst_drive * inhibition[1]
+        )
         rate = rate_hz(
-            drive_at(values_of(coordinates, jnp), self.drive),
+            drive,
             stream,
             gain_deviate=f["gain"],
             orientation_deg=f["orientation"],
@@ -128,12 +139,15 @@ class SilentTwin:
     def _pulled(self, stream: int, coordinates: Array, f: dict[str, Array], cotangent: Array) -> Array:
         return jax.vjp(lambda u: self._weight(stream, u, f), coordinates)[1](cotangent)[0]
 
-    def _at(self, coordinates: np.ndarray, features: Features) -> tuple[Events, Overrides]:
+    def _at(
+        self, coordinates: np.ndarray, features: Features, inhibition: np.ndarray = _UNCHANGED
+    ) -> tuple[Events, Overrides]:
         """Events with their weights, and the cell's parameters."""
-        u = jnp.asarray(coordinates, jnp.float64)
+        u, factors = jnp.asarray(coordinates, jnp.float64), jnp.asarray(inhibition, jnp.float64)
         weight = np.empty(len(features.events.step))
         for stream, here in features.index.items():
-            weight[here] = np.asarray(self._weights[stream](u, features.of_stream[stream]))[: len(here)]
+            found = self._weights[stream](u, features.of_stream[stream], factors)
+            weight[here] = np.asarray(found)[: len(here)]
         return replace(features.events, weight=weight), self._strengths(coordinates)
 
     def _strengths(self, coordinates: np.ndarray) -> Overrides:
@@ -184,6 +198,61 @@ class SilentTwin:
             own[: len(here)] = found.weight[here]
             total = total + self._pull[stream](u, f, jnp.asarray(own))
         return np.asarray(total)
+
+    def drug_gradient(
+        self,
+        coordinates: np.ndarray,
+        features: Features,
+        hazard: Hazard,
+        numbers: Mapping[str, float],
+        effect: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        cotangent: np.ndarray,
+    ) -> tuple[Float[np.ndarray, " lanes"], dict[str, float]]:
+        """Expected spikes of the dosed neuron, and the slope of their weighted sum in each number of the drug.
+
+        Parameters
+        ----------
+        numbers
+            The drug's numbers by dotted name, in which the slope is taken.
+        effect
+            From these numbers to the fields of a drug's effect, in JAX: see :func:`ketune.pharmacology.effect_fields`.
+        cotangent
+            ``(lanes,)`` weights of the expected spikes.
+        """
+        strengths = self._strengths(coordinates)
+
+        keys: list[tuple[str, str]] = []
+
+        def acts(values: Mapping[str, Any]) -> tuple[list[Array], Array]:
+            fields = effect(values)
+            own = field_overrides(self.engine.twin.cell, fields, base=strengths)
+            named = [jnp.asarray(x, jnp.float64) for x in own.values()]
+            keys[:] = own
+            return named, jnp.stack([jnp.asarray(fields["pv_drive"]), jnp.asarray(fields["sst_drive"])])
+
+        at = {name: jnp.asarray(value, jnp.float64) for name, value in numbers.items()}
+        (drugged, inhibition), pull = jax.vjp(acts, at)
+        overrides = dict(zip(keys, map(np.asarray, drugged), strict=True))
+        events, _ = self._at(coordinates, features, np.asarray(inhibition))
+        tape = self.engine.tape(events, wrt=keys, overrides={**strengths, **overrides})
+        counting = self._counting(len(tape.v_mV))
+        v = jnp.asarray(tape.v_mV[counting, 0], jnp.float64)
+        constants = tuple(hazard.as_dict().values())
+        slope = np.zeros(tape.v_mV.shape)
+        slope[counting, 0] = self._count_slope(v, constants, jnp.asarray(cotangent, jnp.float64))
+        found = tape.gradient(slope)
+        by_drive = jnp.zeros(2)
+        u = jnp.asarray(coordinates, jnp.float64)
+        for stream, here in features.index.items():
+            f = features.of_stream[stream]
+            own = np.zeros(len(f["height"]))
+            own[: len(here)] = found.weight[here]
+            by_drive = (
+                by_drive + jax.vjp(lambda x, s=stream, f=f: self._weight(s, u, f, x), inhibition)[1](own)[0]
+            )
+        (total,) = pull(([jnp.asarray(found.parameters[k], jnp.float64) for k in keys], by_drive))
+        counts = np.asarray(hazard.rate_hz(v)).sum(axis=0) * self.dt_ms * 1e-3
+        return counts, {name: float(x) for name, x in total.items()}
 
 
 def _filled(values: np.ndarray, empty: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -73,29 +74,58 @@ def apply_effect(cell: Any, drug_effect: DrugEffect) -> tuple[dict[tuple[str, st
     InputError
         The effect has too few compartments for the cell.
     """
+    changed = {
+        field
+        for actions in _ACTIONS.values()
+        for _, field, _ in actions
+        if np.any(getattr(drug_effect, field) != NEUTRAL[field])
+    }
+    for placement in cell.placements:
+        where = np.asarray(placement.compartments)
+        if where.size and where.max() >= drug_effect.n_compartments:
+            raise InputError(
+                f"drug effect on {drug_effect.n_compartments} compartments does not fit the cell "
+                f"(placement '{placement.label}' reaches compartment {where.max()})"
+            )
+    fields = {field: getattr(drug_effect, field) for field in NEUTRAL}
+    lacking = tuple(
+        target
+        for target, actions in _ACTIONS.items()
+        if changed & {field for _, field, _ in actions}
+        and not any(_belongs(p, target, actions) for p in cell.placements)
+    )
+    return field_overrides(cell, fields, changed=changed), lacking
+
+
+def field_overrides(
+    cell: Any,
+    fields: Mapping[str, Any],
+    base: Mapping[tuple[str, str], Any] | None = None,
+    changed: Set[str] | None = None,
+) -> dict[tuple[str, str], Any]:
+    """What fields of a :class:`DrugEffect` set in a cell, as a pure function of them: they may be traced by JAX.
+
+    Parameters
+    ----------
+    fields
+        By name, ``(n,)`` each.
+    base
+        Values in place of the cell's own, such as fitted strengths.
+    changed
+        Fields that differ from no drug; None for all. Strengths and densities are left alone by the others.
+    """
     overrides: dict[tuple[str, str], Any] = {}
-    lacking: list[str] = []
     for target, actions in _ACTIONS.items():
-        changed = {field for _, field, _ in actions if np.any(getattr(drug_effect, field) != NEUTRAL[field])}
-        placements = [p for p in cell.placements if _belongs(p, target, actions)]
-        if not placements and changed:
-            lacking.append(target)
-        for placement in placements:
-            where = np.asarray(placement.compartments)
-            if where.size and where.max() >= drug_effect.n_compartments:
-                raise InputError(
-                    f"drug effect on {drug_effect.n_compartments} compartments does not fit the cell "
-                    f"(placement '{placement.label}' reaches compartment {where.max()})"
-                )
+        for placement in (p for p in cell.placements if _belongs(p, target, actions)):
             for parameter, field, join in actions:
-                if parameter in _ONLY_IF_CHANGED and (
-                    field not in changed or parameter not in placement.parameters
-                ):
+                idle = changed is not None and field not in changed
+                if parameter in _ONLY_IF_CHANGED and (idle or parameter not in placement.parameters):
                     continue
                 key = (placement.label, parameter)
-                base = np.asarray(placement.parameters[parameter], dtype=np.float64)
-                overrides[key] = join(overrides.get(key, base), getattr(drug_effect, field)[where])
-    return overrides, tuple(lacking)
+                own = np.asarray(placement.parameters[parameter], dtype=np.float64)
+                value = overrides.get(key, (base or {}).get(key, own))
+                overrides[key] = join(value, fields[field][placement.compartments])
+    return overrides
 
 
 def targets_of(cell: Any) -> frozenset[str]:

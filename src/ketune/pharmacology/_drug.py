@@ -249,7 +249,7 @@ def parse_drug(text: str, source: str = "drug file") -> Drug:
         laws = {
             group: law_of(group, keys.pop("law", None), set(keys))
             for group, keys in groups.items()
-            if group in TARGET_GROUPS and set(keys) - {k.split(".")[1] for k in PREPARATION_KEYS}
+            if group in TARGET_GROUPS and {f"{group}.{key}" for key in keys} - PREPARATION_KEYS.keys()
         }
         return Drug(
             **_fixed() | top,

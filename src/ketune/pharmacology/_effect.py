@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ketune.errors import InputError
 from ketune.pharmacology import _laws as laws
+from ketune.pharmacology._block import equilibrium_block
 from ketune.pharmacology._drug import Drug
 from ketune.pharmacology._schema import SUBUNITS
 
@@ -135,10 +136,8 @@ def nmda_ic50_uM(
         raise InputError(f"drug {drug.name}: no potency at GluN{subunit} is known")
     if law == "hill":
         return np.full_like(v, p[key])
-    return np.asarray(
-        laws.open_channel_ic50_uM(subunit, v, p, drug.reference_potential_mV, drug.thermal_voltage_mV, np),
-        dtype=np.float64,
-    )
+    at = (drug.reference_potential_mV, drug.thermal_voltage_mV)
+    return np.asarray(laws.open_channel_ic50_uM(subunit, v, p, *at, np), dtype=np.float64)
 
 
 def subunit_fractions(
@@ -162,8 +161,9 @@ def nmda_block(
     drug: Drug,
     subunits: str | Mapping[str, float] = "pyramid",
     overrides: Mapping[str, float] | None = None,
+    rate_hz: ArrayLike | None = None,
 ) -> Array:
-    """Share of NMDA conductance blocked at equilibrium while receptors are open all the time.
+    """Share of NMDA conductance blocked at equilibrium.
 
     The block re-equilibrates in seconds to minutes, far slower than an EPSP, so it follows the mean
     potential over the times at which receptors are open, not the instantaneous one.
@@ -178,6 +178,9 @@ def nmda_block(
         "pyramid", "interneuron" (with its extra affinity kappa), or shares by subunit that sum to 1.
     overrides
         Drug parameters by dotted name.
+    rate_hz
+        Events per second at one synapse: a trapping blocker leaves closed channels slowly, so rarely used receptors
+        are blocked less (:func:`equilibrium_block`). Not given: receptors that are always in use, C / (C + IC50).
 
     Raises
     ------
@@ -193,7 +196,10 @@ def nmda_block(
     shares = subunit_fractions(subunits, drug, overrides) if isinstance(subunits, str) else subunits
     if problem := laws.check_subunits(shares):
         raise InputError(problem)
-    return np.asarray(block_at_equilibrium(drug, p, c, v, shares, kappa), dtype=np.float64)
+    if rate_hz is None:
+        p = {name: x for name, x in p.items() if name not in ("nmda.k_on", "nmda.k_esc")}
+    rate = np.asarray(1.0 if rate_hz is None else rate_hz, dtype=np.float64)
+    return np.asarray(block_at_equilibrium(drug, p, c, v, rate, shares, kappa), dtype=np.float64)
 
 
 def block_at_equilibrium(
@@ -201,26 +207,16 @@ def block_at_equilibrium(
     p: Mapping[str, Any],
     c: Any,
     v: Any,
+    rate_hz: Any,
     shares: Mapping[str, Any],
     kappa: Any = 1.0,
     xp: Any = np,
 ) -> Any:
-    """:func:`nmda_block` of checked arrays, in NumPy or JAX."""
-    law = drug.laws.get("nmda")
-    blocked = xp.zeros(np.broadcast_shapes(np.shape(c), np.shape(v)))
-    if law is None:
-        return blocked
-    key = "ic50" if law == "hill" else "k"
-    for subunit, share in laws.known_shares(shares, p, key).items():
-        if law == "hill":
-            half, largest = p[f"nmda.ic50_{subunit}"], p["nmda.block_max"]
-        else:
-            half = laws.open_channel_ic50_uM(
-                subunit, v, p, drug.reference_potential_mV, drug.thermal_voltage_mV, xp
-            )
-            largest = 1.0
-        blocked = blocked + share * largest * laws.hill_block(c, half / kappa, p["nmda.hill"], xp)
-    return blocked
+    """Block of checked arrays by any drug, in NumPy or JAX; arguments as of :func:`equilibrium_block`."""
+    if "nmda" not in drug.laws:
+        return xp.zeros(np.broadcast_shapes(np.shape(c), np.shape(v)))
+    at = {"reference_mV": drug.reference_potential_mV, "thermal_mV": drug.thermal_voltage_mV}
+    return equilibrium_block(c, v, rate_hz, p, shares, kappa, xp, **at)
 
 
 def effect_fields(
@@ -259,7 +255,9 @@ def effect_fields(
 
     if law("nmda"):
         own["nmda_block"] = (
-            block_at_equilibrium(drug, p, c, v, laws.subunit_shares("pyramid", p), xp=xp)
+            block_at_equilibrium(
+                drug, p, c, v, p["pyramid.event_rate"], laws.subunit_shares("pyramid", p), xp=xp
+            )
             if nmda_block is None
             else nmda_block
         )
@@ -290,7 +288,8 @@ def _drives(
     """Drive and receptor block of the interneurons that the drug may act on."""
     if block is None:
         shares = laws.subunit_shares("interneuron", p)
-        block = block_at_equilibrium(drug, p, c, p["interneuron.v_bar"], shares, p["interneuron.kappa"], xp)
+        at = (p["interneuron.v_bar"], p["interneuron.event_rate"])
+        block = block_at_equilibrium(drug, p, c, *at, shares, p["interneuron.kappa"], xp)
     ampa = laws.simple_block("ampa", c, p, xp) if "ampa" in drug.laws else 0.0
     own: dict[str, Any] = {}
     for who in INTERNEURONS:

@@ -61,10 +61,11 @@ def quantile(name: str, q: Quantity, u: ArrayLike) -> Array:
     if q.spread == "uniform":
         return q.low + (q.high - q.low) * p
     z = ndtri(p) / _Z95
-    if q.spread == "lognormal":
-        return np.asarray(q.value * np.where(z < 0, (q.low / q.value) ** -z, (q.high / q.value) ** z))
-    value = q.value + np.where(z < 0, (q.value - q.low) * z, (q.high - q.value) * z)
     bound = KEYS[name].bound
+    if q.spread == "lognormal":
+        value = q.value * np.where(z < 0, (q.low / q.value) ** -z, (q.high / q.value) ** z)
+        return np.minimum(value, 1.0) if bound == "fraction" else np.asarray(value)
+    value = q.value + np.where(z < 0, (q.value - q.low) * z, (q.high - q.value) * z)
     if bound == "signed":
         return np.asarray(value)
     lowest = 0.01 * q.value if bound == "positive" else 0.0

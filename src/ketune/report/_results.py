@@ -262,6 +262,7 @@ ByRegion = Number | dict[str, Number]
 
 class Condition(_Part):
     label: str
+    phase: str | None = None
     time_min: Number = None
     concentration_uM: dict[str, Number] = {}
     effect: dict[str, ByRegion] = {}
@@ -339,6 +340,43 @@ class Margins(_Part):
     equal: tuple[float, float] | None = None
 
 
+class Baseline(_Part):
+    drug: str
+    concentration_uM: Number
+    recorded: bool = True
+
+
+class Choices(_Part):
+    """What was switched on and off."""
+
+    block_model: str = "equilibrium"
+    targets: list[str] = []
+    switched_off: list[str] = []
+    baseline: list[Baseline] = []
+    dopamine: bool = False
+    set: dict[str, Number] = {}
+    also_given: list[str] = []
+
+
+class LevelDifference(_Part):
+    one: str
+    other: str
+    largest: Number
+    time_min: Number = None
+    mean: Number = None
+
+
+class Levels(_Part):
+    """NMDA block of this cell by each level of detail, mean over its compartments, one value for each label."""
+
+    used: str
+    labels: list[str]
+    mean_block: dict[str, list[Number] | None]
+    differences: list[LevelDifference] = []
+    v_bar_mV: tuple[Number, Number, Number] | None = None
+    rate_hz: tuple[Number, Number, Number] | None = None
+
+
 class Application(_Part):
     status: str = ""
     drug: str
@@ -346,6 +384,8 @@ class Application(_Part):
     dose: str = ""
     cautions: list[str] = []
     exposure: ExposurePart = ExposurePart()
+    choices: Choices = Choices()
+    levels: Levels | None = None
     map: DepthMap | None = None
     conditions: list[Condition]
     lacking: list[str] = []
@@ -374,6 +414,11 @@ class Application(_Part):
     def main(self) -> Condition:
         """The condition that the changes are judged at."""
         return next(c for c in self.conditions if c.label == self.main_condition)
+
+    @property
+    def compared(self) -> bool:
+        """Whether the reported effects speak of it: ketamine on the cortex."""
+        return self.drug.lower().startswith("ketamine") and "topical" in self.route
 
     @property
     def title(self) -> str:

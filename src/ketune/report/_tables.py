@@ -29,6 +29,7 @@ _REPORTED = ("K1", "K2", "K3", "K4")
 _REGIONS = {"soma": "soma", "basal": "basal dendrites", "apical": "apical dendrites"}
 _EFFECTS: tuple[tuple[str, str, str, bool], ...] = (
     # key, what the reader calls it, unit, shown as a percentage
+    ("ampa_block", "AMPA conductance blocked", "", True),
     ("hcn_block", "HCN1 conductance lost", "", True),
     ("hcn_shift_mV", "HCN1 activation shifted to hyperpolarised potentials by", "mV", False),
     ("nav_block", "Na current blocked", "", True),
@@ -36,9 +37,12 @@ _EFFECTS: tuple[tuple[str, str, str, bool], ...] = (
     ("kv_shift_mV", "its activation shifted to depolarised potentials by", "mV", False),
     ("cal_block", "L-type Ca current blocked", "", True),
     ("tonic_gaba_gain", "tonic GABA-A conductance, of control", "", True),
+    ("gabaa_gain", "synaptic GABA-A conductance, of control", "", True),
+    ("gabaa_decay", "its decay time, of control", "", True),
     ("pv_drive", "drive of PV interneurons, of control", "", True),
     ("sst_drive", "drive of SST interneurons, of control", "", True),
 )
+_NEUTRAL = dict.fromkeys(("tonic_gaba_gain", "gabaa_gain", "gabaa_decay", "pv_drive", "sst_drive"), 1.0)
 TARGETS = {
     "hcn1": "HCN1 channels",
     "nav": "voltage-gated Na channels",
@@ -46,6 +50,12 @@ TARGETS = {
     "cal": "L-type Ca channels",
     "gabatonic": "tonic GABA-A receptors",
     "nmda": "NMDA receptors",
+    "ampa": "AMPA receptors",
+    "gabaa": "synaptic GABA-A receptors",
+    "sk": "SK channels",
+    "pv": "PV interneurons",
+    "sst": "SST interneurons",
+    "vip": "VIP interneurons",
 }
 _NO_BLANK = "no blank condition"
 
@@ -218,7 +228,8 @@ def replays(result: Result) -> list[Row]:
 
 def column(condition: Condition) -> str:
     if condition.time_min is None or str(round(condition.time_min)) in condition.label:
-        return condition.label
+        phase = condition.phase
+        return condition.label if phase in (None, "control") else f"{condition.label}, {phase}"
     return f"{condition.label} ({w.number(condition.time_min, 2, 'min')})"
 
 
@@ -257,11 +268,75 @@ def effect_rows(a: Application) -> list[Row]:
     ]
     for key, name, unit, as_percent in _EFFECTS:
         values = [c.effect.get(key) for c in a.conditions]
-        if all(value is None for value in values):
-            continue
+        if all(value in (None, _NEUTRAL.get(key, 0.0)) for value in values):
+            continue  # what no condition changes
         missing = " (this cell has none)" if any(key.startswith(f"{word}_") for word in a.lacking) else ""
         rows.append(Row(name + missing, [_effect_cell(value, unit, as_percent) for value in values]))
     return rows
+
+
+_LEVELS = {
+    "naive": "always in use, C / (C + IC50)",
+    "equilibrium": "equilibrium with activity",
+    "kinetic": "building up (kinetic)",
+    "markov": "receptor scheme (markov)",
+}
+
+
+def level_rows(a: Application) -> list[Row]:
+    """NMDA block of this cell by each level, the one that was used first marked."""
+    if a.levels is None:
+        return []
+    rows = []
+    for name, words in _LEVELS.items():
+        values = a.levels.mean_block.get(name)
+        used = " (used)" if name == a.levels.used else ""
+        cells = (
+            ["rates not known"] * len(a.levels.labels)
+            if values is None
+            else [w.percent(v, 3) for v in values]
+        )
+        rows.append(Row(words + used, cells))
+    return rows
+
+
+def level_words(a: Application) -> str:
+    """How far the levels lie apart, and what of the cell they took."""
+    if a.levels is None:
+        return ""
+    apart = [
+        f"{d.one} and {d.other} by up to {w.number(abs(d.largest), 2)}"
+        + ("" if d.time_min is None else f" (at {w.number(d.time_min, 2, 'min')})")
+        for d in a.levels.differences
+        if d.largest is not None and "conductance" not in (d.one, d.other)
+    ]
+    parts = [f"Largest difference of block in any compartment: {w.listed(apart)}."] if apart else []
+    for span, what, unit in (
+        (a.levels.v_bar_mV, "mean potential of open receptors", "mV"),
+        (a.levels.rate_hz, "events per synapse", "Hz"),
+    ):
+        if span is not None:
+            low, middle, high = (w.number(x, 2) for x in span)
+            parts.append(f"{what[:1].upper()}{what[1:]}: {middle} ({low} to {high}) {unit}.")
+    return " ".join(parts)
+
+
+def choice_words(a: Application) -> str:
+    """What was switched on, off or set by hand, in a few sentences; empty where nothing was."""
+    c, parts = a.choices, []
+    if c.switched_off:
+        acts, off = (w.listed([TARGETS.get(x, x) for x in names]) for names in (c.targets, c.switched_off))
+        parts.append(f"The drug acted on {acts} only; switched off: {off}.")
+    for b in c.baseline:
+        how = "the recording was made under it" if b.recorded else "added to control and drug"
+        parts.append(f"Present throughout: {b.drug}, {w.number(b.concentration_uM, 3, 'uM')} ({how}).")
+    if c.also_given:
+        parts.append(f"Also given: {w.listed(c.also_given)}.")
+    if c.dopamine:
+        parts.append("The dopamine layer is on: an extrapolation from prefrontal cortex.")
+    if c.set:
+        parts.append(f"Set by hand: {', '.join(f'{k} = {w.exact(v)}' for k, v in c.set.items())}.")
+    return " ".join(parts)
 
 
 def _effect_cell(value: Number | dict[str, Number], unit: str, as_percent: bool) -> str:
@@ -289,7 +364,7 @@ def reported_rows(a: Application) -> tuple[list[ReportedRow], list[str]]:
     """
     table = reported_effects()
     known = {effect.id: effect for effect in table.effect}
-    expected = _REPORTED if a.drug.lower() == "ketamine" else ()
+    expected = _REPORTED if a.compared else ()
     of_changes = [change.reported_id or "" for change in a.changes]
     references: list[str] = []
     rows: list[ReportedRow] = []

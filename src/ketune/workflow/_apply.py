@@ -2,64 +2,72 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ketune import pharmacology, tuning, units
-from ketune.afferents import Drive
+from ketune import pharmacology
+from ketune.afferents import Drive, compartment_rate_hz
 from ketune.cell import Cell
 from ketune.engines import create, describe
 from ketune.engines.jax_engine import JaxEngine
 from ketune.errors import InputError
 from ketune.fitting import SpikeCounts
-from ketune.pharmacology import DrugEffect
+from ketune.pharmacology import NmdaDrive
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, read_json, result_directory, write_json
+from ketune.workflow import _apply_document as entries
 from ketune.workflow._changes import MARGINS, changes
+from ketune.workflow._dosing import DrugRequest, Prepared, prepare
 from ketune.workflow._fit import FORMAT as FIT_FORMAT
 from ketune.workflow._fit import cell_from
-from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, counts_fields, summary_fields
+from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, summary_fields
 
 FORMAT = "ketune-apply/1"
 _MAIN_TIME_MIN = 30.0
 _APPLY_SEED = 800_001
-_MAP_DEPTHS_UM = np.arange(0.0, 1001.0, 25.0)
-_MAP_POINTS = 49
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Counts of a condition, and of the control with the same stimuli."""
+
+    condition: Condition
+    counts: SpikeCounts
+    before: SpikeCounts
+    neuron: FittedNeuron
 
 
 def apply_drug(
     directory: str | Path,
+    request: DrugRequest | None = None,
     *,
-    drug: str = "ketamine",
-    route: str = "topical",
-    dose: str = "10 mg/ml",
-    at: list[str] | None = None,
-    soma_depth: str | None = None,
-    lateral_distance: str | None = None,
+    name: str | None = None,
     trials: int = 50,
     seed: int | None = None,
     engine: str = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
+    **asked: Any,
 ) -> dict[str, Any]:
-    """Dose a fitted neuron, simulate its tuning at each time, and write ``apply-<drug>-<route>.json`` beside the fit.
+    """Dose a fitted neuron, simulate its tuning at each time, and write ``apply-<name>.json`` beside the fit.
 
     The drug is applied to the best parameter set with ``trials`` trials per orientation at every time, and to every
-    other kept parameter set before the drug and at the main time (30 min if asked for, else the first).
+    other kept parameter set before the drug and at the main time (the one nearest to 30 min).
 
     Parameters
     ----------
     directory
         A fit that :func:`ketune.workflow.fit_recording` wrote.
-    drug, route, dose
-        A drug of :func:`ketune.pharmacology.known_drugs`, how it is given, and how much ("10 mg/ml", "5 uM").
-    at
-        Times after application ("30 min").
-    soma_depth, lateral_distance
-        Of the neuron below the pia and beside the paper ("300 um"); the drug file's defaults if not given.
+    request, asked
+        What is given and when: a :class:`DrugRequest`, or its fields (``drug="ketamine", dose="10 mg/ml",
+        at=["30 min"]``).
+    name
+        Of the result; drug, route and what is switched off if not given.
     seed
         The fit's if not given.
     engine
@@ -72,33 +80,20 @@ def apply_drug(
     """
     directory = Path(directory)
     progress = progress or NullProgress()
+    request = request or _request(asked)
     fit = read_json(directory / "fit.json", FIT_FORMAT)
-    check_output_directory(directory, "apply", overwrite=overwrite, onto="fit")
     if "drive" not in fit["settings"]:
         raise InputError(f"{directory / 'fit.json'}: written by an older ketune; fit again with --overwrite")
     if trials < 2:
         raise InputError(f"--trials {trials}: at least 2 trials are needed for a Fano factor")
-    times = [units.parse(text, "min", "--at") for text in (at or ["30 min"])]
-    if not times:
-        raise InputError("--at: give at least one time, such as '30 min'")
-    loaded = pharmacology.load_drug(drug)
-    placement: dict[str, float] = {}
-    if lateral_distance is not None:
-        placement["topical.lateral_distance"] = units.parse(lateral_distance, "um", "--lateral-distance")
-    depth = (
-        loaded.values()["topical.soma_depth"]
-        if soma_depth is None
-        else units.parse(soma_depth, "um", "--soma-depth")
-    )
-    exposure = pharmacology.make_exposure(loaded, route, dose, overrides=placement)
     cell = cell_from(fit["settings"]["cell"])
+    plan = prepare(request, cell)
     if cell.table.sha256() != fit["settings"]["compartments_sha256"]:
         raise InputError(
             f"{directory / 'fit.json'}: its cell has changed since the fit; fit again with --overwrite"
         )
-    xyz = cell.table.xyz_um
-    depths = pharmacology.depth_below_pia(xyz[:, 1], xyz[0, 1], depth)
-    concentration = pharmacology.concentration(exposure, depths, times)
+    stem = f"apply-{_slug(name or _default_name(request, plan))}"
+    check_output_directory(directory, stem, overwrite=overwrite, onto="fit")
 
     seed = int(fit["settings"]["seed"]) if seed is None else seed
     run_seed = _APPLY_SEED + seed
@@ -106,79 +101,95 @@ def apply_drug(
     simulator = create(cell, engine, dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
     neurons = _neurons(cell, fit, sets, simulator)
     best = neurons[0]
-    with progress.task("mean potential of open NMDA receptors", None):
-        v_bar = best.mean_open_potential(seed=run_seed)
-    effects = [
-        pharmacology.effect(loaded, c, v_bar, label=_label(t), time_min=t)
-        for t, c in zip(times, concentration, strict=True)
-    ]
-    conditions = [CONTROL, *(Condition(e.label, e) for e in effects)]
-    counts = [
-        best.counts(c, trials=trials, seed=run_seed, progress=progress, text=f"tuning {c.label}")
-        for c in conditions
-    ]
-    main = 1 + int(np.argmin(np.abs(np.array(times) - _MAIN_TIME_MIN)))
-    fewer = max(8, trials // 4)
-    kept = [_kept_entry(best, sets[0], counts[0], counts[main])]
-    for i, (neuron, entry) in enumerate(zip(neurons[1:], sets[1:], strict=True)):
-        text = f"parameter set {i + 2} of {len(sets)}"
-        before, during = (
-            neuron.counts(c, trials=fewer, seed=run_seed + 1 + i, progress=progress, text=text)
-            for c in (CONTROL, conditions[main])
-        )
-        kept.append(_kept_entry(neuron, entry, before, during))
+    drive = _nmda_drive(best, run_seed, progress)
+    effects = plan.dosing.effects(plan.times_min, drive, plan.labels)
+    control = _control(plan, drive)
+    conditions = [control, *(Condition(e.label, e) for e in effects)]
+    measured = _measure(best, plan, conditions, trials, run_seed, progress)
+    main = 1 + int(np.argmin(np.abs(np.array(plan.times_min) - _MAIN_TIME_MIN)))
+    kept = _kept(neurons, sets, measured[0], measured[main], trials, run_seed, progress)
     replay_trials = int(fit["settings"]["effort"]["replay_trials"])
-    replays = [best.replay(c, trials=replay_trials, seed=run_seed, progress=progress) for c in conditions[1:]]
-    preferred = best.summary(counts[0]).preferred_deg
-    rows, given = changes(kept), loaded.values(placement)
+    replays = [
+        m.neuron.replay(m.condition, trials=replay_trials, seed=run_seed, progress=progress)
+        for m in measured[1:]
+    ]
+    preferred = best.summary(measured[0].counts).preferred_deg
+    rows = changes(kept, reported=_is_reported(plan))
+    main_effect = effects[main - 1]
     document: dict[str, Any] = {
         "status": "ok",
-        "drug": loaded.name,
-        "route": route,
-        "dose": dose,
-        "at": [_label(t) for t in times],
-        "cautions": list(loaded.cautions()),
-        "exposure": {
-            "soma_depth_um": depth,
-            "lateral_distance_um": given["topical.lateral_distance"],
-            "parameters": {
-                name: {**q.model_dump(), "value": loaded.values(placement)[name]}
-                for name, q in loaded.parameters.items()
-            },
-        },
-        "map": _map(loaded, exposure, times),
+        "name": stem.removeprefix("apply-"),
+        "drug": plan.drug.name,
+        "route": plan.route,
+        "dose": plan.dose,
+        "at": list(plan.labels),
+        "window_s": fit["recording"]["window_s"],
+        "cautions": list(plan.drug.cautions()),
+        "exposure": entries.exposure(plan),
+        "choices": entries.choices(plan, request),
+        "levels": entries.levels(plan, drive),
+        "map": entries.depth_map(plan),
         "conditions": [
-            _condition_entry(best, c, n, e, t, counts[0], run_seed, cell)
-            for c, n, e, t in zip(conditions, counts, [None, *effects], [None, *times], strict=True)
+            entries.condition(m.neuron, m.condition, m.counts, t, phase, m.before, run_seed, cell)
+            for m, t, phase in zip(measured, [None, *plan.times_min], [None, *plan.phases], strict=True)
         ],
-        "lacking": list(pharmacology.apply_effect(cell, effects[main - 1])[1]),
+        "lacking": list(pharmacology.apply_effect(cell, main_effect)[1]),
         "kept": kept,
         "main_condition": conditions[main].label,
         "changes": rows,
         "margins": MARGINS,
-        "replay": _joined(replays),
+        "replay": entries.joined(replays),
         "traces": [
             best.traces(c, orientation_deg=preferred, seed=run_seed)
             for c in (conditions[0], conditions[main])
         ],
-        "neuron": _picture(cell, best, effects[main - 1], depth),
-        "summary": _sentences(loaded.name, conditions[main].label, rows, len(kept)),
+        "neuron": entries.picture(cell, best, main_effect, plan.soma_depth_um),
+        "summary": entries.sentences(plan.drug.name, conditions[main].label, rows, len(kept)),
         "provenance": provenance(seed=seed, engine=describe(simulator)),
     }
-    name = f"apply-{loaded.name}-{route}.json".lower().replace(" ", "-")
-    with result_directory(directory, "apply", overwrite=overwrite, onto="fit") as folder:
-        write_json(folder / name, document, FORMAT)
+    with result_directory(directory, stem, overwrite=overwrite, onto="fit") as folder:
+        write_json(folder / f"{stem}.json", document, FORMAT)
     return {
         "status": "ok",
         "directory": str(directory),
-        "file": str(directory / name),
+        "file": str(directory / f"{stem}.json"),
         "summary": document["summary"],
         "changes": rows,
-        "conditions": [
-            {"label": c["label"], "time_min": c["time_min"], **c["summary"]} for c in document["conditions"]
-        ],
+        **entries.printed(plan, document),
         "replay": document["replay"],
     }
+
+
+def _request(asked: dict[str, Any]) -> DrugRequest:
+    for key in ("at", "settings", "baseline"):
+        if isinstance(asked.get(key), list):
+            asked[key] = tuple(asked[key])
+    try:
+        return DrugRequest(**asked)
+    except TypeError as error:
+        raise InputError(f"apply_drug: {error}") from None
+
+
+def _default_name(request: DrugRequest, plan: Prepared) -> str:
+    parts = [plan.drug.name, plan.route]
+    if request.block_model != "equilibrium":
+        parts.append(request.block_model)
+    if request.targets is not None:
+        parts += ["only", request.targets]
+    if request.without is not None:
+        parts += ["without", request.without]
+    if request.dopamine:
+        parts.append("dopamine")
+    return "-".join(parts)
+
+
+def _is_reported(plan: Prepared) -> bool:
+    """Whether it is what the reports of tuning under a drug are about: ketamine on the cortex."""
+    return plan.drug.name.startswith("ketamine") and "topical" in plan.route
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")
 
 
 def _neurons(
@@ -198,13 +209,60 @@ def _neurons(
     ]
 
 
-def _label(time_min: float) -> str:
-    return f"{time_min:g} min"
+def _nmda_drive(neuron: FittedNeuron, seed: int, progress: Progress) -> NmdaDrive:
+    """How the fitted neuron uses its NMDA receptors before the drug."""
+    with progress.task("mean potential of open NMDA receptors", None):
+        v_bar = neuron.mean_open_potential(seed=seed)
+    n = neuron.cell.table.n
+    return NmdaDrive(v_bar, compartment_rate_hz(neuron.layout, neuron.grating, neuron.drive(CONTROL), n))
 
 
-def _mean_fano(counts: SpikeCounts) -> float:
-    shown = np.isfinite(counts.orientation_deg)
-    return float(np.nanmean(counts.fano[shown]))
+def _control(plan: Prepared, drive: NmdaDrive) -> Condition:
+    return Condition(CONTROL.label, plan.dosing.control(drive))
+
+
+def _measure(
+    neuron: FittedNeuron,
+    plan: Prepared,
+    conditions: list[Condition],
+    trials: int,
+    seed: int,
+    progress: Progress,
+) -> list[_Measured]:
+    """Counts of every condition, control first; a look with stimuli of its own gets a control with the same."""
+
+    def counts(who: FittedNeuron, condition: Condition, n: int) -> SpikeCounts:
+        return who.counts(condition, trials=n, seed=seed, progress=progress, text=f"tuning {condition.label}")
+
+    before = counts(neuron, conditions[0], trials)
+    found = [_Measured(conditions[0], before, before, neuron)]
+    for look, condition in zip(plan.looks, conditions[1:], strict=True):
+        who, n = neuron.shown(look.orientation_deg, look.contrast), look.trials or trials
+        own = before if who is neuron and n == trials else counts(who, conditions[0], n)
+        found.append(_Measured(condition, counts(who, condition, n), own, who))
+    return found
+
+
+def _kept(
+    neurons: list[FittedNeuron],
+    sets: list[dict[str, Any]],
+    control: _Measured,
+    main: _Measured,
+    trials: int,
+    seed: int,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """Before and during in every kept parameter set, with the stimuli of the recording."""
+    fewer = max(8, trials // 4)
+    found = [_kept_entry(main.neuron, sets[0], main.before, main.counts)]
+    for i, (neuron, entry) in enumerate(zip(neurons[1:], sets[1:], strict=True)):
+        text = f"parameter set {i + 2} of {len(sets)}"
+        before, during = (
+            neuron.counts(c, trials=fewer, seed=seed + 1 + i, progress=progress, text=text)
+            for c in (control.condition, main.condition)
+        )
+        found.append(_kept_entry(neuron, entry, before, during))
+    return found
 
 
 def _kept_entry(
@@ -214,131 +272,6 @@ def _kept_entry(
         "placement_seed": entry["placement_seed"],
         "log_likelihood_difference": entry["log_likelihood_difference"],
         "n_trials": before.n_trials,
-        "before": {**summary_fields(neuron.summary(before)), "fano": _mean_fano(before)},
-        "during": {**summary_fields(neuron.summary(during)), "fano": _mean_fano(during)},
+        "before": {**summary_fields(neuron.summary(before)), "fano": entries.mean_fano(before)},
+        "during": {**summary_fields(neuron.summary(during)), "fano": entries.mean_fano(during)},
     }
-
-
-def _by_region(cell: Cell, values: np.ndarray) -> dict[str, float]:
-    return {
-        region: float(values[cell.table.region == region].mean())
-        for region in ("soma", "basal", "apical")
-        if np.any(cell.table.region == region)
-    }
-
-
-def _condition_entry(
-    neuron: FittedNeuron,
-    condition: Condition,
-    counts: SpikeCounts,
-    effect: DrugEffect | None,
-    time_min: float | None,
-    before: SpikeCounts,
-    seed: int,
-    cell: Cell,
-) -> dict[str, Any]:
-    effect = effect or pharmacology.no_effect(cell.table.n)
-    scalars = effect.summary()
-    return {
-        "label": condition.label,
-        "time_min": time_min,
-        "concentration_uM": _by_region(cell, effect.concentration_uM),
-        "effect": {
-            "nmda_block": _by_region(cell, effect.nmda_block),
-            **{
-                k: v
-                for k, v in scalars.items()
-                if k not in ("label", "time_min", "concentration_uM", "nmda_block")
-            },
-        },
-        "tuning": counts_fields(counts),
-        "summary": summary_fields(neuron.summary(counts)),
-        "shift": None if time_min is None else _shift(before, counts, neuron.grating.window_ms * 1e-3, seed),
-    }
-
-
-def _shift(before: SpikeCounts, after: SpikeCounts, window_s: float, seed: int) -> dict[str, float] | None:
-    tables = []
-    for c in (before, after):
-        shown = np.isfinite(c.orientation_deg)
-        if not np.all(c.mean[shown] > 0):
-            return None
-        tables.append(
-            tuning.OrientationCounts(
-                orientation_deg=c.orientation_deg[shown],
-                mean=c.mean[shown],
-                variance=c.variance[shown],
-                n_trials=np.full(int(shown.sum()), c.n_trials),
-                window_s=window_s,
-                blank_mean=float(c.mean[~shown][0]) if np.any(~shown) else None,
-            )
-        )
-    result = tuning.shift(*tables, seed=seed, n_null=500)
-    low, high = np.nanquantile(result.null_deg, [0.025, 0.975])
-    return {"deg": result.shift_deg, "null_low": float(low), "null_high": float(high), "p": result.p_value}
-
-
-def _map(drug: pharmacology.Drug, exposure: pharmacology.Exposure, times: list[float]) -> dict[str, Any]:
-    grid = np.linspace(0.0, max(60.0, 1.1 * max(times)), _MAP_POINTS)
-    concentration = pharmacology.concentration(exposure, _MAP_DEPTHS_UM, grid)
-    v_bar = drug.values()["pyramid.v_bar"]
-    return {
-        "time_min": grid,
-        "depth_um": _MAP_DEPTHS_UM,
-        "concentration_uM": concentration,
-        "nmda_block": pharmacology.nmda_block(concentration, v_bar, drug, "pyramid"),
-    }
-
-
-def _joined(replays: list[dict[str, Any]]) -> dict[str, Any]:
-    differences = [
-        r["largest_count_difference"] for r in replays if r["largest_count_difference"] is not None
-    ]
-    return {
-        "n": sum(r["n"] for r in replays),
-        "identical": all(r["identical"] for r in replays) if differences else None,
-        "largest_count_difference": max(differences, default=None),
-        "problems": [p for r in replays for p in r["problems"]],
-    }
-
-
-def _picture(cell: Cell, neuron: FittedNeuron, effect: DrugEffect, depth: float) -> dict[str, Any]:
-    table, layout = cell.table, neuron.layout
-    first = table.section_first[table.section]
-    parent_section = table.section_parent[table.section]
-    parent = np.arange(table.n) - 1
-    at_start = np.arange(table.n) == first
-    last_of_parent = np.where(
-        parent_section >= 0, table.section_first[parent_section] + table.section_count[parent_section] - 1, -1
-    )
-    parent[at_start] = last_of_parent[at_start]
-    return {
-        "x_um": table.xyz_um[:, 0],
-        "y_um": table.xyz_um[:, 1],
-        "z_um": table.xyz_um[:, 2],
-        "parent": parent,
-        "diam_um": table.diam_um,
-        "region": list(table.region),
-        "nmda_block_during": effect.nmda_block,
-        "concentration_um_during": effect.concentration_uM,
-        "synapses": {
-            "exc_driven": layout.compartment["exc"][layout.driven],
-            "pv": layout.compartment["pv"],
-            "sst": layout.compartment["sst"],
-        },
-        "soma_depth_um": depth,
-    }
-
-
-def _sentences(drug: str, when: str, rows: list[dict[str, Any]], n_sets: int) -> list[str]:
-    lines = [f"{drug}, {when} after application, in {n_sets} kept parameter set{'s' if n_sets > 1 else ''}:"]
-    for row in rows:
-        if row["best"] is None or not np.isfinite(row["best"]):
-            lines.append(f"  {row['quantity']}: not available (too few spikes)")
-            continue
-        unit = " deg" if row["unit"] == "deg" else " x control"
-        spread = "" if row["determined"] else "; not determined by these data"
-        lines.append(
-            f"  {row['quantity']}: {row['best']:.2f}{unit} (kept sets {row['low']:.2f} to {row['high']:.2f}){spread}"
-        )
-    return lines

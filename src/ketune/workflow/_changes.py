@@ -22,18 +22,18 @@ MARGINS: dict[str, Any] = {"shift_deg": 5.0, "equal": (0.8, 1.25)}
 """What counts as a shift of the preferred orientation, and which ratios count as no change; the margins are ours."""
 
 
-def changes(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def changes(kept: list[dict[str, Any]], *, reported: bool) -> list[dict[str, Any]]:
     """One row per quantity: best set, range over the kept sets, and whether the reported direction is met.
 
-    ``determined`` says that all kept sets agree on the direction; ``agrees`` is None where no direction was reported
-    or the kept sets disagree.
+    ``reported`` says whether the reports, which are of topical ketamine, speak of what was done. ``determined`` says
+    that all kept sets agree on the direction; ``agrees`` is None where no direction was reported or they disagree.
     """
     table = evidence.reported_effects()
     rows = []
     for quantity, unit, identifier in _QUANTITIES:
         values = np.array([_change(k, quantity, unit) for k in kept])
         known = values[np.isfinite(values)]
-        report = table.find(identifier)
+        report = table.find(identifier) if reported else None
         direction = report.direction if isinstance(report, evidence.ReportedEffect) else "unknown"
         verdicts = {_direction(v, unit) for v in known}
         determined = len(verdicts) == 1 and len(known) == len(values)
@@ -47,8 +47,8 @@ def changes(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "determined": determined,
                 "found": next(iter(verdicts)) if determined else None,
                 "reported": direction,
-                "reported_id": identifier,
-                "source": table.citation(report),
+                "reported_id": identifier if reported else None,
+                "source": "" if report is None else table.citation(report),
                 "agrees": _agrees(direction, next(iter(verdicts))) if determined else None,
             }
         )

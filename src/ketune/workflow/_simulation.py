@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,6 +72,19 @@ class FittedNeuron:
         self.engine = engine
         self._drive = drive or Drive()
         self._fitted_cell = cell.with_parameters(synapse_overrides(values))
+
+    def shown(self, orientation_deg: tuple[float, ...] | None, contrast: float | None) -> FittedNeuron:
+        """The same neuron with other stimuli; itself where neither is given."""
+        if orientation_deg is None and contrast is None:
+            return self
+        other = copy(self)
+        wanted = self.grating.orientation_deg[:-1] if orientation_deg is None else orientation_deg
+        other.grating = replace(
+            self.grating,
+            orientation_deg=(*wanted, float("nan")),
+            contrast=self.grating.contrast if contrast is None else contrast,
+        )
+        return other
 
     def drive(self, condition: Condition) -> Drive:
         """Afferent rates in a condition."""

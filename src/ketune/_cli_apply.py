@@ -1,0 +1,263 @@
+"""The command `ketune apply`: its options and help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ketune import _console
+from ketune._cli_options import Engine, EngineOption, Json, Overwrite
+
+_GIVEN, _PLACE, _ACTS, _SURE = (
+    "What is given, and when",
+    "Where the neuron is",
+    "What the drug may do",
+    "How sure",
+)
+
+
+class BlockModel(StrEnum):
+    """How NMDA receptors are blocked."""
+
+    equilibrium = "equilibrium"
+    kinetic = "kinetic"
+    markov = "markov"
+
+
+def apply(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A fit that `ketune fit` wrote.")],
+    drug: Annotated[
+        str,
+        typer.Option(
+            "--drug",
+            metavar="NAME",
+            help="A shipped drug (see `ketune drugs list`) or a drug file of your own, FILE.toml.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = "ketamine",
+    route: Annotated[
+        str,
+        typer.Option(
+            "--route",
+            metavar="NAME",
+            help="topical, topical-constant (kept wet), bath, ip, iv, focal-pressure, focal-iontophoresis, table.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = "topical",
+    dose: Annotated[
+        str | None,
+        typer.Option(
+            "--dose",
+            metavar="AMOUNT",
+            help="With its unit: '10 mg/ml' on the cortex or in a pipette, '30 mg/kg' injected, '5 uM' in a bath, "
+            "'40 nA' ejected.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="When to look, after application, such as '30 min'; repeatable. 'auto': once in each phase "
+            "(wash-in, steady, wash-out, recovery).",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = None,
+    remove: Annotated[
+        str | None,
+        typer.Option(
+            "--remove",
+            metavar="TIME",
+            help="When the paper is taken off and the surface rinsed.",
+            show_default="the drug's: 30 min",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every", metavar="TIME", help="Repeat an injection, such as '24 h'.", rich_help_panel=_GIVEN
+        ),
+    ] = None,
+    n_doses: Annotated[
+        int, typer.Option("--n-doses", min=1, help="How many doses in all.", rich_help_panel=_GIVEN)
+    ] = 1,
+    base: Annotated[
+        bool,
+        typer.Option("--base", help="The mass is of the free base, not of the salt.", rich_help_panel=_GIVEN),
+    ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            metavar="FILE.csv",
+            help="Your own concentrations: columns time_min, depth_um, concentration_uM.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = None,
+    protocol: Annotated[
+        Path | None,
+        typer.Option(
+            "--protocol",
+            metavar="FILE.toml",
+            help="Several doses and looks with their own stimuli, in place of --dose and --at.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--baseline",
+            metavar="'DRUG AMOUNT'",
+            help="A drug that was there all the time, such as 'isoflurane 0.3 mM' or 'ketamine 1 uM'. Repeatable.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = None,
+    baseline_added: Annotated[
+        bool,
+        typer.Option(
+            "--baseline-added",
+            help="The fitted recording was made without the baseline: add it to control and drug.",
+            rich_help_panel=_GIVEN,
+        ),
+    ] = False,
+    soma_depth: Annotated[
+        str | None,
+        typer.Option(
+            "--soma-depth",
+            metavar="LENGTH",
+            help="Of the soma below the pia.",
+            show_default="300 um",
+            rich_help_panel=_PLACE,
+        ),
+    ] = None,
+    lateral_distance: Annotated[
+        str | None,
+        typer.Option(
+            "--lateral-distance",
+            metavar="LENGTH",
+            help="From the edge of the drug-soaked paper, or from the pipette, to the neuron.",
+            show_default="100 um",
+            rich_help_panel=_PLACE,
+        ),
+    ] = None,
+    block_model: Annotated[
+        BlockModel,
+        typer.Option(
+            "--block-model",
+            help="NMDA block in equilibrium with activity, building up (kinetic), or by a receptor scheme (markov).",
+            rich_help_panel=_ACTS,
+        ),
+    ] = BlockModel.equilibrium,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            "--targets",
+            metavar="NAMES",
+            help="Only these, separated by commas: nmda, ampa, pv, sst, vip, hcn1, nav, kv, cal, gabaa, gabatonic.",
+            show_default="all that the drug is known to act on",
+            rich_help_panel=_ACTS,
+        ),
+    ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option("--without", metavar="NAMES", help="All but these.", rich_help_panel=_ACTS),
+    ] = None,
+    dopamine: Annotated[
+        bool,
+        typer.Option(
+            "--dopamine",
+            help="Add the dopamine layer: an extrapolation from prefrontal cortex.",
+            rich_help_panel=_ACTS,
+        ),
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=NUMBER",
+            help="Another value of a number of the drug (`ketune drugs show NAME`), such as hcn1.ec50=67. Repeatable.",
+            rich_help_panel=_ACTS,
+        ),
+    ] = None,
+    trials: Annotated[
+        int, typer.Option("--trials", min=2, help="Simulated trials for each orientation and condition.")
+    ] = 50,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Seed of every random number.", show_default="the fit's"),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Of the result, so that several stand side by side.",
+            show_default="drug, route and switches",
+        ),
+    ] = None,
+    engine: EngineOption = Engine.auto,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> _console.Answer:
+    """Apply a drug to a fitted neuron and measure its tuning again.
+
+    Every parameter set that the recording allows gets the drug, not only the best one, so the answer comes with
+    its spread. The same afferent events are used before and after.
+
+    Examples:
+
+    ```
+    ketune apply cell7 --drug ketamine --dose "10 mg/ml" --at "30 min"
+    ketune apply cell7 --route ip --dose "30 mg/kg" --at "5 min" --at "15 min" --at "60 min"
+    ketune apply cell7 --dose "10 mg/ml" --at auto --block-model kinetic
+    ketune apply cell7 --dose "10 mg/ml" --at "30 min" --targets nmda
+    ketune apply cell7 --drug d-apv --route bath --dose "50 uM" --at "10 min" --targets nmda
+    ```
+    """
+    from ketune.workflow import DrugRequest, apply_drug
+
+    request = DrugRequest(
+        drug=drug,
+        route=route,
+        dose=dose,
+        at=tuple(at or ()),
+        protocol=protocol,
+        table=table,
+        every=every,
+        n_doses=n_doses,
+        as_base=base,
+        remove=remove,
+        soma_depth=soma_depth,
+        lateral_distance=lateral_distance,
+        block_model=block_model.value,
+        settings=tuple(set_ or ()),
+        targets=targets,
+        without=without,
+        baseline=tuple(baseline or ()),
+        baseline_added=baseline_added,
+        dopamine=dopamine,
+    )
+    return _console.perform(
+        lambda progress: apply_drug(
+            directory,
+            request,
+            name=name,
+            trials=trials,
+            seed=seed,
+            engine=engine.value,
+            progress=progress,
+            overwrite=overwrite,
+        ),
+        _describe,
+        as_json=json,
+    )
+
+
+def _describe(result: Mapping[str, Any]) -> Iterator[str]:
+    yield from result["summary"]

@@ -1,0 +1,118 @@
+"""Block of the NMDA receptors of a pyramid and of interneurons over time, at the level of detail that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketune.errors import InputError
+from ketune.pharmacology import _laws as laws
+from ketune.pharmacology._block import equilibrium_block, has_kinetics, kinetic_block
+from ketune.pharmacology._block_levels import BlockLevels, block_levels
+from ketune.pharmacology._block_markov import markov_block
+from ketune.pharmacology._drug import Drug
+from ketune.pharmacology._effect import block_at_equilibrium
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class NmdaDrive:
+    """How the NMDA receptors of each compartment are used; ``(n,)`` each.
+
+    Attributes
+    ----------
+    v_bar_mV
+        Mean potential while they are open.
+    rate_hz
+        Events per second at one synapse.
+    """
+
+    v_bar_mV: Array
+    rate_hz: Array
+
+
+def nmda_drive(p: Mapping[str, float], n: int) -> NmdaDrive:
+    """The preparation's assumed drive, where no simulation gives one."""
+    return NmdaDrive(np.full(n, p["pyramid.v_bar"]), np.full(n, p["pyramid.event_rate"]))
+
+
+def pyramid_block(
+    model: str,
+    drug: Drug,
+    p: Mapping[str, float],
+    times_min: Array,
+    c: Array,
+    drive: NmdaDrive,
+    start_uM: float,
+) -> Array:
+    """``(t, n)`` block of the pyramid's receptors, which at the first time were in equilibrium with ``start_uM``.
+
+    Raises
+    ------
+    InputError
+        The model needs rates that are not known for the drug.
+    """
+    shares = laws.subunit_shares("pyramid", p)
+    return _block(model, drug, p, times_min, c, drive.v_bar_mV, drive.rate_hz, shares, 1.0, start_uM)
+
+
+def interneuron_block(
+    model: str, drug: Drug, p: Mapping[str, float], times_min: Array, c: Array, start_uM: float
+) -> Array:
+    """``(t,)`` block of the interneurons' receptors, at the concentration ``c`` (t,) where they are."""
+    shares, v, rate = (
+        laws.subunit_shares("interneuron", p),
+        p["interneuron.v_bar"],
+        p["interneuron.event_rate"],
+    )
+    kappa = p["interneuron.kappa"]
+    return _block(
+        model, drug, p, times_min, c[:, None], np.array([v]), np.array([rate]), shares, kappa, start_uM
+    )[:, 0]
+
+
+def _block(
+    model: str,
+    drug: Drug,
+    p: Mapping[str, float],
+    times_min: Array,
+    c: Array,
+    v: Array,
+    rate: Array,
+    shares: Mapping[str, float],
+    kappa: float,
+    start_uM: float,
+) -> Array:
+    if model == "equilibrium" or drug.laws.get("nmda") != "open-channel":
+        return np.asarray(block_at_equilibrium(drug, p, c, v, rate, shares, kappa))
+    at = {"reference_mV": drug.reference_potential_mV, "thermal_mV": drug.thermal_voltage_mV}
+    if not has_kinetics(p):
+        raise InputError(
+            f"--block-model {model}: drug {drug.name} has no known rates (nmda.k_on, nmda.k_esc); only equilibrium"
+        )
+    law: Callable[..., Any] = kinetic_block if model == "kinetic" else markov_block
+    start = equilibrium_block(np.full(v.shape, start_uM), v, rate, p, shares, kappa, **at)
+    return np.asarray(law(times_min, c, v, rate, p, shares, kappa, start=start, **at))
+
+
+def pyramid_levels(
+    drug: Drug, p: Mapping[str, float], times_min: Array, c: Array, drive: NmdaDrive
+) -> BlockLevels | None:
+    """All levels side by side; None for a drug that does not block the pore."""
+    if drug.laws.get("nmda") != "open-channel":
+        return None
+    return block_levels(
+        times_min,
+        c,
+        drive.v_bar_mV,
+        drive.rate_hz,
+        p,
+        laws.subunit_shares("pyramid", p),
+        reference_mV=drug.reference_potential_mV,
+        thermal_mV=drug.thermal_voltage_mV,
+    )
