@@ -26,6 +26,8 @@ Run = Callable[[int | None, int], NDArray[np.int_]]
 _LARGEST_LOG_FANO = 3.0
 # Candidates among which a point is chosen: the cloud is thinned to so many.
 _CANDIDATES = 800
+# Held-out runs are predicted in so many parts, each from all other runs.
+_FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class EmulatorError:
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """A held-out effect, its direct run, and what an emulator that had not seen it predicts."""
+    """A held-out effect, its direct run, and what an emulator that had not seen this run predicts."""
 
     row: int
     direct: Estimate
@@ -128,6 +130,7 @@ class Surface:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+        from threadpoolctl import threadpool_limits
 
         scale = max(float(np.sqrt(np.mean(y**2))), 1e-6)
         self._scale, self._x, self._y = scale, x, y / scale
@@ -136,7 +139,8 @@ class Surface:
         kernel += WhiteKernel(1e-3, (1e-7, 1.0))
         self._alpha = np.maximum((noise / scale) ** 2, 1e-8)
         self._process = GaussianProcessRegressor(kernel, alpha=self._alpha, random_state=seed)
-        with warnings.catch_warnings():
+        # Matrices of some dozens of rows: more threads than one make this ten times slower on a busy machine.
+        with warnings.catch_warnings(), threadpool_limits(1):
             # A length at its bound is an action that does not matter, and no failure.
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._process.fit(x, self._y)
@@ -179,6 +183,25 @@ def _prior_covariance(x: Array) -> Array:
     return np.exp(-0.5 * squared / (0.5 * x.shape[1]))
 
 
+def _from_control(points: Array, y: Array, noise: Array, seed: int) -> Surface:
+    origin = np.zeros((1, points.shape[1]))
+    return Surface(
+        np.vstack([origin, points]), np.vstack([np.zeros((1, y.shape[1])), y]), np.r_[0.0, noise], seed=seed
+    )
+
+
+def _axes(control: Array, shown: int) -> Array:
+    """Orthonormal columns for roots of counts: the control's curve, what else the curve may do, and the blank.
+
+    A drug mostly scales the curve. The rest is small and smooth, and is seen better apart from it.
+    """
+    axes = np.eye(len(control))
+    start = np.eye(shown)
+    start[:, 0] = control[:shown] if control[:shown].any() else 1.0
+    axes[:shown, :shown] = np.linalg.qr(start)[0]
+    return axes
+
+
 class Emulator:
     """Response as a function of actions, from runs at some of them.
 
@@ -195,38 +218,33 @@ class Emulator:
     def __init__(self, points: Array, estimates: Sequence[Estimate], pool: Pool, *, seed: int = 0) -> None:
         self._pool, self._estimates = pool, list(estimates)
         shown, k = pool.n_shown, len(pool.mean)
-        control = np.sqrt(pool.mean)
-        roots = np.array([e.root for e in estimates]) - control
+        self._axes = _axes(np.sqrt(pool.mean), shown)
+        # Coordinates are zero without drug, and known there without error: everything is relative to the control.
+        y = (np.array([e.root for e in estimates]) - np.sqrt(pool.mean)) @ self._axes
         errors = np.array([e.root_error for e in estimates])
-        # The control itself has no error here: everything is relative to it.
-        x = np.vstack([np.zeros((1, points.shape[1])), points])
-
-        def surface(y: Array, noise: Array) -> Surface:
-            return Surface(x, np.vstack([np.zeros((1, y.shape[1])), y]), np.r_[0.0, noise], seed=seed)
-
-        self._parts = [surface(roots[:, :shown], errors[:, 0])]
-        self._parts += [surface(roots[:, i : i + 1], errors[:, i]) for i in range(shown, k)]
+        gain, form = slice(0, 1), slice(1, shown)
+        self._parts = [_from_control(points, y[:, part], errors[:, 0], seed) for part in (gain, form) if y[:, part].size]
+        self._parts += [_from_control(points, y[:, i : i + 1], errors[:, i], seed) for i in range(shown, k)]
         fano, fano_error = np.array([[e.log_fano, e.log_fano_error] for e in estimates]).T
         known = np.isfinite(fano) & np.isfinite(fano_error)
-        self._fano = Surface(
-            np.vstack([np.zeros((1, points.shape[1])), points[known]]),
-            np.r_[0.0, fano[known]][:, None],
-            np.r_[0.0, fano_error[known]],
-            seed=seed,
-        )
+        self._fano = _from_control(points[known], fano[known, None], fano_error[known], seed)
 
     def __call__(self, points: Array) -> Response:
         """Response at ``(n, d)`` actions."""
         means, errors = zip(*(part(points) for part in self._parts), strict=True)
-        root = np.maximum(np.sqrt(self._pool.mean) + np.hstack(means), 0.0)
+        root = self._root(np.hstack(means))
         spread = np.hstack([np.repeat(e[:, None], m.shape[1], 1) for m, e in zip(means, errors, strict=True)])
+        spread = np.sqrt(spread**2 @ (self._axes**2).T)
         log_fano = np.clip(self._fano(points)[0][:, 0], -_LARGEST_LOG_FANO, _LARGEST_LOG_FANO)
         return Response(root**2, self._pool.fano * np.exp(log_fano), 2.0 * root * spread)
 
     def leave_one_out(self) -> Array:
         """``(n, k)`` emulated minus direct mean counts at each run, predicted from the other runs."""
-        roots = np.sqrt(self._pool.mean) + np.hstack([part.left_out()[1:] for part in self._parts])
-        return np.maximum(roots, 0.0) ** 2 - np.array([e.mean for e in self._estimates])
+        root = self._root(np.hstack([part.left_out()[1:] for part in self._parts]))
+        return root**2 - np.array([e.mean for e in self._estimates])
+
+    def _root(self, coordinates: Array) -> Array:
+        return np.maximum(np.sqrt(self._pool.mean) + coordinates @ self._axes.T, 0.0)
 
     def next_points(self, candidates: Array, n: int) -> list[int]:
         """Which of ``candidates (m, d)`` to simulate next, for the response to gratings."""
@@ -242,7 +260,7 @@ class Grown:
     emulator
         Fitted to every run, the checks among them.
     error
-        Measured on the checks by an emulator that had not seen them.
+        Measured on the checks, each by an emulator that had not seen it.
     design
         Rows of the effects that were run for it.
     simulated_trials
@@ -317,21 +335,18 @@ def grow(
     runs = [measured("design", row, next_blocks(1)) for row in chosen]
     while True:
         start = time.monotonic()
-        blind = Emulator(points[chosen], runs, pool, seed=seed)
-        error, checks = _judged(blind, points, held_out, direct, pool, budget.tolerance)
+        rows = [*chosen, *held_out]
+        emulator = Emulator(points[rows], [*runs, *direct], pool, seed=seed)
+        error, checks = _judged(emulator, points, rows, [*runs, *direct], len(chosen), pool, budget.tolerance, seed)
         spent["regression"] += time.monotonic() - start
         left = np.setdiff1d(candidates, chosen)
         n = min(budget.batch, budget.most_design - len(chosen), len(left))
         # Somewhat better than needed, because the error is itself known from a few runs only.
-        if error.rms <= 0.75 * budget.tolerance or n < 1 or time.monotonic() - begun > budget.seconds:
+        if error.rms <= 0.8 * budget.tolerance or n < 1 or time.monotonic() - begun > budget.seconds:
             break
-        added = left[blind.next_points(points[left], n)].tolist()
+        added = left[emulator.next_points(points[left], n)].tolist()
         runs += [measured("design", row, next_blocks(1)) for row in added]
         chosen += added
-    start = time.monotonic()
-    rows = [*chosen, *held_out]
-    emulator = Emulator(points[rows], [*runs, *direct], pool, seed=seed)
-    spent["regression"] += time.monotonic() - start
     return Grown(emulator, error, pool, checks, tuple(chosen), simulated, spent)
 
 
@@ -345,25 +360,32 @@ def _judged(
     emulator: Emulator,
     points: Array,
     rows: Sequence[int],
-    direct: Sequence[Estimate],
+    estimates: Sequence[Estimate],
+    n_design: int,
     pool: Pool,
     tolerance: float,
+    seed: int,
 ) -> tuple[EmulatorError, tuple[Check, ...]]:
-    response = emulator(points[list(rows)])
-    mean, noise = np.array([e.mean for e in direct]), np.array([e.mean_error for e in direct])
-    difference = (response.mean - mean) / pool.peak
-    log_fano = np.log(response.fano / pool.fano)
-    fano = log_fano - np.array([e.log_fano for e in direct])
+    """Error on the runs after the first ``n_design``, each predicted from all runs but its own fold."""
+    at, checks = np.arange(len(rows)), []
+    held = at[n_design:]
+    for fold in np.array_split(held, min(_FOLDS, len(held))):
+        seen = np.setdiff1d(at, fold)
+        blind = Emulator(points[[rows[i] for i in seen]], [estimates[i] for i in seen], pool, seed=seed)
+        response = blind(points[[rows[i] for i in fold]])
+        log_fano = np.log(response.fano / pool.fano)
+        checks += [Check(rows[i], estimates[i], m, float(f)) for i, m, f in zip(fold, response.mean, log_fano, strict=True)]
+    difference = np.array([c.emulated - c.direct.mean for c in checks]) / pool.peak
+    fano = np.array([c.emulated_log_fano - c.direct.log_fano for c in checks])
     error = EmulatorError(
         rms=_rms(difference),
         largest=float(np.abs(difference).max()),
-        direct_noise=_rms(noise / pool.peak),
-        leave_one_out=_rms(emulator.leave_one_out() / pool.peak),
+        direct_noise=_rms(np.array([c.direct.mean_error for c in checks]) / pool.peak),
+        leave_one_out=_rms(emulator.leave_one_out()[:n_design] / pool.peak),
         fano_rms=_rms(np.expm1(fano[np.isfinite(fano)])),
         tolerance=tolerance,
     )
-    checks = zip(rows, direct, response.mean, log_fano.tolist(), strict=True)
-    return error, tuple(Check(row, e, m, f) for row, e, m, f in checks)
+    return error, tuple(checks)
 
 
 def _rms(x: Array) -> float:
