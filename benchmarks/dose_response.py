@@ -35,14 +35,14 @@ def fitted_neuron(directory: Path) -> Any:
     """The best parameter set of a fit, with the engine that `ketune apply` uses."""
     fit = read_json(directory / "fit.json", _apply.FIT_FORMAT)
     cell = _apply.cell_from(fit["settings"]["cell"])
-    engine = _apply.create(
-        cell, "auto", dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32
-    )
+    engine = _apply.create(cell, "auto", dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
     return _apply._neurons(cell, fit, fit["kept_sets"], engine)[0]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("directory", type=Path)
     parser.add_argument("--doses", default="0.1uM:1mM:log12")
     parser.add_argument("--samples", type=int, default=200)
@@ -59,7 +59,9 @@ def main() -> None:
         now = [time.monotonic(), processor_s()]
         stages[stage] = {"wall_s": round(now[0] - last[0], 2), "processor_s": round(now[1] - last[1], 2)}
         last[:] = now
-        print(f"{stage:24s} wall {stages[stage]['wall_s']:7.1f} s, processor {stages[stage]['processor_s']:7.1f} s")
+        print(
+            f"{stage:24s} wall {stages[stage]['wall_s']:7.1f} s, processor {stages[stage]['processor_s']:7.1f} s"
+        )
 
     neuron = fitted_neuron(arguments.directory)
     drug, n = load_drug("ketamine"), neuron.cell.table.n
@@ -81,7 +83,9 @@ def main() -> None:
     done("dose-response")
     dose = response.steepest_dose()
     names = relevant_parameters(response, drug, effect_of, dose)
-    shares = attribute(response, effect_of, sobol_design(drug, names, arguments.base, arguments.seed), dose=dose)
+    shares = attribute(
+        response, effect_of, sobol_design(drug, names, arguments.base, arguments.seed), dose=dose
+    )
     done("attribution")
     document = {
         "response": response.as_dict(),

@@ -30,7 +30,9 @@ def test_list_takes_different_units() -> None:
 
 
 def test_another_unit_is_read_by_its_own_reader() -> None:
-    doses = dose_range("1mg/kg:100mg/kg:log3", "mg/kg", lambda text: float(text.strip().removesuffix("mg/kg")))
+    doses = dose_range(
+        "1mg/kg:100mg/kg:log3", "mg/kg", lambda text: float(text.strip().removesuffix("mg/kg"))
+    )
     assert doses.values == pytest.approx((1.0, 10.0, 100.0))
     assert doses.texts == ("1 mg/kg", "10 mg/kg", "100 mg/kg")
 

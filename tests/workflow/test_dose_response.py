@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +53,12 @@ class KnownNeuron(FittedNeuron):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(
-            cell, VALUES, placement_seed=2, orientation_deg=THETA, window_ms=1000.0, engine=None  # type: ignore[arg-type]
+            cell,
+            VALUES,
+            placement_seed=2,
+            orientation_deg=THETA,
+            window_ms=1000.0,
+            engine=None,  # type: ignore[arg-type]
         )
         self.fano, self.runs = 1.5, []
         self._reader = ActionReader(self)
@@ -106,7 +110,9 @@ def response(neuron: KnownNeuron, drug: Drug) -> DoseResponse:
 def truth(response: DoseResponse, neuron: KnownNeuron, drug: Drug) -> np.ndarray:
     """Expected counts ``(n_samples, n_doses, 9)``, at the level of the pool of trials that was simulated."""
     n = neuron.cell.table.n
-    means = [[neuron.expected(of_dose(drug, n, d, s)) for d in response.doses.values] for s in response.samples]
+    means = [
+        [neuron.expected(of_dose(drug, n, d, s)) for d in response.doses.values] for s in response.samples
+    ]
     return np.array(means) * (response.grown.pool.mean / neuron.expected(None))
 
 
@@ -116,7 +122,7 @@ def truth(response: DoseResponse, neuron: KnownNeuron, drug: Drug) -> np.ndarray
 def test_actions_of_an_even_effect_are_its_numbers(neuron: KnownNeuron, drug: Drug) -> None:
     n = neuron.cell.table.n
     dosed = effect(drug, np.full(n, 30.0))
-    control, actions = (ActionReader(neuron).completed([ActionReader(neuron)(e) for e in (None, dosed)]))
+    control, actions = ActionReader(neuron).completed([ActionReader(neuron)(e) for e in (None, dosed)])
     block = float(nmda_block(30.0, drug.values()["pyramid.v_bar"], drug))
     assert actions["nmda.block basal"] == pytest.approx(block)
     assert actions["nmda.block apical"] == pytest.approx(block)
@@ -168,7 +174,9 @@ def test_indices_are_those_of_a_summary() -> None:
     theta = np.array([*THETA, np.nan])
     mean, fano = np.empty((12, 9)), rng.uniform(0.8, 3.0, 12)
     for row in mean:
-        form = tuning.shape("gaussian", np.array(THETA) - rng.uniform(0, 180), np.full(8, rng.uniform(15, 40)))
+        form = tuning.shape(
+            "gaussian", np.array(THETA) - rng.uniform(0, 180), np.full(8, rng.uniform(15, 40))
+        )
         row[:8] = np.maximum(rng.uniform(1, 6) + rng.uniform(3, 25) * form + rng.normal(0, 0.4, 8), 0.05)
         row[8] = rng.uniform(0, 3)
     found, preferred = curve_indices(theta, mean, fano, 1.28)
@@ -267,6 +275,28 @@ def test_the_document_is_json_and_says_its_error(response: DoseResponse) -> None
     assert len(check["direct"]) == len(check["emulated"]) == 9
 
 
+def test_figures_say_what_they_show(response: DoseResponse, neuron: KnownNeuron, drug: Drug) -> None:
+    from ketune.report import _dose_figures as figures
+    from ketune.report import _style
+
+    design = Additive(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 16)
+    shares = attribute(response, partial(of_dose, drug, neuron.cell.table.n), design)
+    document, part = (json.loads(json.dumps(jsonable(x.as_dict()))) for x in (response, shares))
+    document["bands"]["hwhm_deg"]["q50"][2] = None
+    with _style.style():
+        curves = figures.curves_picture(document, "ketamine")
+        emulator = figures.emulator_picture(document, "ketamine")
+        attribution = figures.attribution_picture(part, "ketamine")
+        assert figures.attribution_picture({**part, "shares": {}}, "ketamine") is None
+    assert attribution is not None
+    assert "n = 60 sets" in curves.caption
+    assert f"{100 * response.error.rms:.1f} %" in emulator.caption
+    assert "n = 6 effects" in emulator.caption
+    assert "peak rate (Hz): nmda.affinity_scale" in attribution.alt
+    for picture in (curves, emulator, attribution):
+        assert picture.uri.startswith("data:image/svg+xml")
+
+
 def test_events_are_shared_between_effects(response: DoseResponse, neuron: KnownNeuron) -> None:
     assert set(neuron.runs) == {11 + block for block in range(8)}
 
@@ -295,7 +325,9 @@ def test_variance_is_attributed_to_what_causes_it(
     assert {"nmda.affinity_scale", "hcn1.dv_max"} <= set(names)
     # The drug as given here does not come near these.
     assert not {"kv.ec50", "topical.diffusion"} & set(names)
-    result = attribute(response, effect_of, Additive(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 128), dose=5.0)
+    result = attribute(
+        response, effect_of, Additive(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 128), dose=5.0
+    )
     shares = {name: {s.parameter: s for s in rows} for name, rows in result.shares.items()}
     assert shares["peak_rate_hz"]["nmda.affinity_scale"].total > 0.9
     assert shares["peak_rate_hz"]["hcn1.dv_max"].total < 0.1

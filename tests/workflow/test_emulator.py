@@ -14,7 +14,7 @@ BLOCK = 16
 
 
 def truth(points: np.ndarray) -> np.ndarray:
-    """Expected counts ``(n, 9)`` of a made-up neuron: the first action scales it, the second adds, the third is idle."""
+    """Expected counts ``(n, 9)`` of a made-up neuron: one action scales it, one adds, one is idle."""
     x = np.atleast_2d(points)
     curve = 4.0 + 18.0 * np.exp(-0.5 * ((THETA - 67.5) / 25.0) ** 2)
     gain = 1.0 / (1.0 + np.exp(0.8 * x[:, :1] - 2.0)) * (1.0 + np.exp(-2.0))
@@ -50,11 +50,16 @@ def test_control_variates_remove_the_common_error_and_know_what_is_left() -> Non
     for row in range(60):
         whole = np.hstack([run(row, b) for b in range(8)])
         block = row % 8
-        part = estimate(whole[:, block * BLOCK : (block + 1) * BLOCK], np.arange(block * BLOCK, (block + 1) * BLOCK), pool)
+        part = estimate(
+            whole[:, block * BLOCK : (block + 1) * BLOCK], np.arange(block * BLOCK, (block + 1) * BLOCK), pool
+        )
         raw.append(whole[:, block * BLOCK : (block + 1) * BLOCK].mean(axis=1) - whole.mean(axis=1))
         adjusted.append(part.mean - whole.mean(axis=1))
         claimed.append(part.mean_error)
-    rms = {k: float(np.sqrt(np.mean(np.square(v)))) for k, v in (("raw", raw), ("adjusted", adjusted), ("se", claimed))}
+    rms = {
+        k: float(np.sqrt(np.mean(np.square(v))))
+        for k, v in (("raw", raw), ("adjusted", adjusted), ("se", claimed))
+    }
     assert rms["adjusted"] < 0.6 * rms["raw"]
     assert rms["se"] == pytest.approx(rms["adjusted"], rel=0.3)
 
@@ -155,7 +160,9 @@ def test_an_emulator_that_cannot_reach_the_tolerance_says_so() -> None:
 
 def test_growth_stops_with_the_time() -> None:
     points = cloud(80)
-    budget = Budget(pool_blocks=2, checks=4, check_blocks=1, design=8, most_design=64, tolerance=1e-9, seconds=0.0)
+    budget = Budget(
+        pool_blocks=2, checks=4, check_blocks=1, design=8, most_design=64, tolerance=1e-9, seconds=0.0
+    )
     ran: list[int] = []
     result = grow(points, neuron(points), n_shown=8, budget=budget, on_run=ran.append)
     assert len(result.design) == 8

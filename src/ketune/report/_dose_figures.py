@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ketune.report import _style as s
@@ -36,9 +37,9 @@ _DEFAULT = s.DURING
 _MOST_BARS = 8
 
 
-def curves_picture(document: Document, drug: str) -> s.Picture:
+def curves_figure(document: Document) -> Figure:
     """Every quantity with its 50 and 90 % bands, against dose and against NMDA block."""
-    names = [name for name in TITLES if _known(document["bands"][name]["q50"])]
+    names = _drawn(document)
     rows = math.ceil(len(names) / 2)
     fig = s.figure(2 * s.PANEL[0], 0.7 + 1.9 * rows)
     panels = fig.subplots(rows, 4, squeeze=False)
@@ -67,25 +68,29 @@ def curves_picture(document: Document, drug: str) -> s.Picture:
             right.set_xlabel("NMDA block (fraction)")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper left", ncols=5, handlelength=1.8, columnspacing=1.2)
-    n, counts = document["n_samples"], block["n"]
-    checked = document["emulator"]
+    return fig
+
+
+def curves_picture(document: Document, drug: str) -> s.Picture:
+    """:func:`curves_figure` with its words."""
+    counts, checked, trials = document["against_block"]["n"], document["emulator"], document["monte_carlo"]
+    described = "; ".join(_in_words(name, document["bands"][name]) for name in _drawn(document))
+    n_checks = len(checked["checks"])
     return s.picture(
-        fig,
-        alt=f"Dose-response of {drug} over {len(dose)} doses. "
-        + "; ".join(_in_words(name, document["bands"][name]) for name in names)
-        + ".",
-        caption=f"Bands hold 50 % and 90 % of n = {n} sets of drug parameters drawn from their ranges; line: their median. "
-        f"Left of each pair: against dose; right: the same sets at all doses, in bins of NMDA block (mean over excitatory "
-        f"synapses) of 0.1 with n = {w.span(min(counts, default=0), max(counts, default=0), 5)} each. The bands hold the "
-        f"uncertainty of the drug's parameters alone. Emulated from {checked['design_points'] + len(checked['checks'])} "
-        f"simulated effects; RMS error on {len(checked['checks'])} held-out ones "
-        f"{100 * checked['error_of_peak']:.1f} % of the peak. Trials leave the level of the response uncertain by "
-        f"{100 * document['monte_carlo']['error_of_peak']:.1f} % (SE, {document['monte_carlo']['trials']} trials).",
+        curves_figure(document),
+        alt=f"Dose-response of {drug} over {len(document['doses'])} doses. {described}.",
+        caption=f"Bands hold 50 % and 90 % of n = {document['n_samples']} sets of drug parameters drawn from their "
+        "ranges; line: their median. Left of each pair: against dose; right: the same sets at all doses, in bins of NMDA block "
+        "(mean over excitatory synapses) of 0.1 with "
+        f"n = {w.span(min(counts, default=0), max(counts, default=0), 5)} each. The bands hold the uncertainty of the "
+        f"drug's parameters alone. Emulated from {checked['design_points'] + n_checks} simulated effects; RMS error on "
+        f"{n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials leave the level of the "
+        f"response uncertain by {100 * trials['error_of_peak']:.1f} % (SE, {trials['trials']} trials).",
         wide=True,
     )
 
 
-def emulator_picture(document: Document, drug: str) -> s.Picture:
+def emulator_figure(document: Document) -> Figure:
     """Emulated against direct mean counts of the held-out effects, with the band that was asked for."""
     emulator = document["emulator"]
     checks = emulator["checks"]
@@ -114,20 +119,29 @@ def emulator_picture(document: Document, drug: str) -> s.Picture:
     axes.set_xlabel("direct run (spikes per trial)")
     axes.set_ylabel("emulator (spikes per trial)")
     s.legend_above(axes, ncols=3)
-    budget = document["budget"]
-    trials = budget["check_blocks"] * budget["block_trials"]
+    return fig
+
+
+def emulator_picture(document: Document, drug: str) -> s.Picture:
+    """:func:`emulator_figure` with its words."""
+    emulator, budget = document["emulator"], document["budget"]
+    rms, largest, noise = (
+        f"{100 * emulator[key]:.1f} %"
+        for key in ("error_of_peak", "largest_error_of_peak", "direct_noise_of_peak")
+    )
     return s.picture(
-        fig,
-        alt=f"Emulated against directly simulated mean spike counts under {drug}: RMS difference "
-        f"{100 * emulator['error_of_peak']:.1f} % and largest {100 * emulator['largest_error_of_peak']:.1f} % of the peak.",
-        caption=f"n = {len(checks)} effects (dose and parameter set) that the emulator had not seen, {direct.shape[1]} "
-        f"conditions each; direct runs of {trials} trials with the drug's whole pattern over the dendrites, bars ± SE. RMS "
-        f"difference {100 * emulator['error_of_peak']:.1f} % of the control's peak, of which the noise of the direct runs is "
-        f"{100 * emulator['direct_noise_of_peak']:.1f} %; largest {100 * emulator['largest_error_of_peak']:.1f} %.",
+        emulator_figure(document),
+        alt=f"Emulated against directly simulated mean spike counts under {drug}: RMS difference {rms} and largest "
+        f"{largest} of the peak.",
+        caption=f"n = {len(emulator['checks'])} effects (dose and parameter set) that the emulator had not seen, "
+        f"{len(document['orientation_deg'])} conditions each; direct runs of "
+        f"{budget['check_blocks'] * budget['block_trials']} trials with the drug's whole pattern over the dendrites, "
+        f"bars ± SE. RMS difference {rms} of the control's peak, of which the noise of the direct runs is {noise}; largest "
+        f"{largest}.",
     )
 
 
-def attribution_picture(document: Document, drug: str) -> s.Picture | None:
+def attribution_figure(document: Document) -> Figure | None:
     """Total and first-order Sobol indices of the parameters that matter most, a panel for each quantity."""
     shares: Mapping[str, Sequence[Document]] = document["shares"]
     names = [name for name in TITLES if shares.get(name)]
@@ -160,13 +174,27 @@ def attribution_picture(document: Document, drug: str) -> s.Picture | None:
         axes.set_xlabel("share of the variance")
     handles, labels = panels[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper left", ncols=2)
+    return fig
+
+
+def attribution_picture(document: Document, drug: str) -> s.Picture | None:
+    """:func:`attribution_figure` with its words; None where no quantity varies."""
+    fig = attribution_figure(document)
+    if fig is None:
+        return None
+    shares: Mapping[str, Sequence[Document]] = document["shares"]
     dose = f"{w.number(document['dose'], 3)} {unit_text(document['dose_unit'])}"
-    leading = "; ".join(f"{TITLES[n]}: {shares[n][0]['parameter']} {shares[n][0]['total']:.2f}" for n in names)
+    leading = "; ".join(
+        f"{title}: {shares[name][0]['parameter']} {shares[name][0]['total']:.2f}"
+        for name, title in TITLES.items()
+        if shares.get(name)
+    )
     return s.picture(
         fig,
         alt=f"Share of the variance by uncertain parameter under {drug} at {dose}. Largest total: {leading}.",
         caption=f"Sobol indices at {dose} over n = {document['n_runs']} emulated parameter sets, up to {_MOST_BARS} "
-        f"parameters for each quantity; bars ± half width of the 95 % bootstrap interval. SD: of the quantity over the sets.",
+        "parameters for each quantity; bars ± half width of the 95 % bootstrap interval. SD: of the quantity over the "
+        "sets.",
         wide=True,
     )
 
@@ -194,6 +222,10 @@ def _in_words(name: str, bands: Document) -> str:
     medians = _array(bands["q50"])
     known = medians[np.isfinite(medians)]
     return f"median {TITLES[name]} from {w.number(float(known[0]))} to {w.number(float(known[-1]))}"
+
+
+def _drawn(document: Document) -> list[str]:
+    return [name for name in TITLES if _known(document["bands"][name]["q50"])]
 
 
 def _known(values: Sequence[Any]) -> bool:

@@ -50,11 +50,14 @@ class ActionReader:
             rows = np.asarray(placement.compartments)
             port = next((p for p, labels in cell.ports.items() if label in labels), None)
             if port is None:
-                density = next((placement.parameters[p] for p in ("gbar", "g") if p in placement.parameters), 1.0)
+                density = next(
+                    (placement.parameters[p] for p in ("gbar", "g") if p in placement.parameters), 1.0
+                )
                 weights = [("", table.area_um2[rows] * np.asarray(density, float))]
             elif port == "exc":
                 weights = [
-                    (f" {tree}", synapses[port][rows] * (table.region[rows] == tree)) for tree in ("basal", "apical")
+                    (f" {tree}", synapses[port][rows] * (table.region[rows] == tree))
+                    for tree in ("basal", "apical")
                 ]
             else:
                 weights = [("", synapses[port][rows])]
@@ -119,5 +122,7 @@ class ActionSpace:
 
     def points(self, rows: Sequence[Mapping[str, float]]) -> Array:
         """``(n, d)`` coordinates of complete rows; the control is the origin."""
-        values = np.array([[row[name] for name in self.names] for row in rows]).reshape(len(rows), len(self.names))
+        values = np.array([[row[name] for name in self.names] for row in rows]).reshape(
+            len(rows), len(self.names)
+        )
         return (values - self.control) / self.spread

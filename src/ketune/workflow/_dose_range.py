@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def dose_range(text: str, unit: str = "uM", read: Callable[[str], float] | None 
         raise InputError(
             f"{_OPTION} '{text}': gives {len(values)} dose{'s' * (len(values) != 1)}; give 2 to {_MOST_DOSES}"
         )
-    if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(values)):
         raise InputError(f"{_OPTION} '{text}': doses must rise, each above the one before")
     return DoseRange(tuple(values), unit)
 

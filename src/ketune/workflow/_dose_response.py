@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ketune.errors import InputError
 from ketune.pharmacology import DrugEffect
 from ketune.progress import NullProgress, Progress
-from ketune.workflow._action_space import Actions, ActionReader, ActionSpace
+from ketune.workflow._action_space import ActionReader, Actions, ActionSpace
 from ketune.workflow._curve_indices import QUANTITIES, curve_indices, shift_from
 from ketune.workflow._dose_range import DoseRange
-from ketune.workflow._emulator import Budget, Emulator, EmulatorError, Grown, Response, grow
+from ketune.workflow._emulator import Budget, EmulatorError, Grown, Response, grow
 from ketune.workflow._simulation import CONTROL, Condition
 
 Array = NDArray[np.float64]
@@ -158,7 +158,10 @@ class DoseResponse:
             "bands": {name: _band_entry(self.curves[name], unit) for name, unit in QUANTITIES.items()},
             "mean_counts": {
                 "default": self.mean_counts[0],
-                **{key: np.quantile(self.mean_counts, q, axis=0) for key, q in zip(_KEYS, LEVELS, strict=True)},
+                **{
+                    key: np.quantile(self.mean_counts, q, axis=0)
+                    for key, q in zip(_KEYS, LEVELS, strict=True)
+                },
             },
             "against_block": {
                 **{key: by_block[key] for key in ("low", "high", "n", "block")},

@@ -223,7 +223,9 @@ class Emulator:
         y = (np.array([e.root for e in estimates]) - np.sqrt(pool.mean)) @ self._axes
         errors = np.array([e.root_error for e in estimates])
         gain, form = slice(0, 1), slice(1, shown)
-        self._parts = [_from_control(points, y[:, part], errors[:, 0], seed) for part in (gain, form) if y[:, part].size]
+        self._parts = [
+            _from_control(points, y[:, part], errors[:, 0], seed) for part in (gain, form) if y[:, part].size
+        ]
         self._parts += [_from_control(points, y[:, i : i + 1], errors[:, i], seed) for i in range(shown, k)]
         fano, fano_error = np.array([[e.log_fano, e.log_fano_error] for e in estimates]).T
         known = np.isfinite(fano) & np.isfinite(fano_error)
@@ -337,7 +339,9 @@ def grow(
         start = time.monotonic()
         rows = [*chosen, *held_out]
         emulator = Emulator(points[rows], [*runs, *direct], pool, seed=seed)
-        error, checks = _judged(emulator, points, rows, [*runs, *direct], len(chosen), pool, budget.tolerance, seed)
+        error, checks = _judged(
+            emulator, points, rows, [*runs, *direct], len(chosen), pool, budget.tolerance, seed
+        )
         spent["regression"] += time.monotonic() - start
         left = np.setdiff1d(candidates, chosen)
         n = min(budget.batch, budget.most_design - len(chosen), len(left))
@@ -374,7 +378,10 @@ def _judged(
         blind = Emulator(points[[rows[i] for i in seen]], [estimates[i] for i in seen], pool, seed=seed)
         response = blind(points[[rows[i] for i in fold]])
         log_fano = np.log(response.fano / pool.fano)
-        checks += [Check(rows[i], estimates[i], m, float(f)) for i, m, f in zip(fold, response.mean, log_fano, strict=True)]
+        checks += [
+            Check(rows[i], estimates[i], m, float(f))
+            for i, m, f in zip(fold, response.mean, log_fano, strict=True)
+        ]
     difference = np.array([c.emulated - c.direct.mean for c in checks]) / pool.peak
     fano = np.array([c.emulated_log_fano - c.direct.log_fano for c in checks])
     error = EmulatorError(
