@@ -80,8 +80,8 @@ def curves_picture(document: Document, drug: str) -> s.Picture:
         curves_figure(document),
         alt=f"Dose-response of {drug} over {len(document['doses'])} doses. {described}.",
         caption=f"Bands hold 50 % and 90 % of n = {document['n_samples']} sets of drug parameters drawn from their "
-        "ranges; line: their median. Left of each pair: against dose; right: the same sets at all doses, in bins of NMDA block "
-        "(mean over excitatory synapses) of 0.1 with "
+        "ranges; line: their median. Left of each pair: against dose; right: the same sets at all doses, in bins of "
+        "NMDA block (mean over excitatory synapses) of 0.1 with "
         f"n = {w.span(min(counts, default=0), max(counts, default=0), 5)} each. The bands hold the uncertainty of the "
         f"drug's parameters alone. Emulated from {checked['design_points'] + n_checks} simulated effects; RMS error on "
         f"{n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials leave the level of the "
@@ -136,8 +136,8 @@ def emulator_picture(document: Document, drug: str) -> s.Picture:
         caption=f"n = {len(emulator['checks'])} effects (dose and parameter set) that the emulator had not seen, "
         f"{len(document['orientation_deg'])} conditions each; direct runs of "
         f"{budget['check_blocks'] * budget['block_trials']} trials with the drug's whole pattern over the dendrites, "
-        f"bars ± SE. RMS difference {rms} of the control's peak, of which the noise of the direct runs is {noise}; largest "
-        f"{largest}.",
+        f"bars ± SE. RMS difference {rms} of the control's peak, of which the noise of the direct runs is {noise}; "
+        f"largest {largest}.",
     )
 
 

@@ -190,18 +190,6 @@ def _from_control(points: Array, y: Array, noise: Array, seed: int) -> Surface:
     )
 
 
-def _axes(control: Array, shown: int) -> Array:
-    """Orthonormal columns for roots of counts: the control's curve, what else the curve may do, and the blank.
-
-    A drug mostly scales the curve. The rest is small and smooth, and is seen better apart from it.
-    """
-    axes = np.eye(len(control))
-    start = np.eye(shown)
-    start[:, 0] = control[:shown] if control[:shown].any() else 1.0
-    axes[:shown, :shown] = np.linalg.qr(start)[0]
-    return axes
-
-
 class Emulator:
     """Response as a function of actions, from runs at some of them.
 
@@ -217,40 +205,29 @@ class Emulator:
 
     def __init__(self, points: Array, estimates: Sequence[Estimate], pool: Pool, *, seed: int = 0) -> None:
         self._pool, self._estimates = pool, list(estimates)
-        shown, k = pool.n_shown, len(pool.mean)
-        self._axes = _axes(np.sqrt(pool.mean), shown)
-        # Coordinates are zero without drug, and known there without error: everything is relative to the control.
-        y = (np.array([e.root for e in estimates]) - np.sqrt(pool.mean)) @ self._axes
-        errors = np.array([e.root_error for e in estimates])
-        gain, form = slice(0, 1), slice(1, shown)
-        self._parts = [
-            _from_control(points, y[:, part], errors[:, 0], seed) for part in (gain, form) if y[:, part].size
-        ]
-        self._parts += [_from_control(points, y[:, i : i + 1], errors[:, i], seed) for i in range(shown, k)]
+        # All are zero without drug, and known there without error: everything is relative to the control.
+        roots = np.array([e.root for e in estimates]) - np.sqrt(pool.mean)
+        errors = np.sqrt(np.mean([e.root_error**2 for e in estimates], axis=1))
+        self._roots = _from_control(points, roots, errors, seed)
         fano, fano_error = np.array([[e.log_fano, e.log_fano_error] for e in estimates]).T
         known = np.isfinite(fano) & np.isfinite(fano_error)
         self._fano = _from_control(points[known], fano[known, None], fano_error[known], seed)
 
     def __call__(self, points: Array) -> Response:
         """Response at ``(n, d)`` actions."""
-        means, errors = zip(*(part(points) for part in self._parts), strict=True)
-        root = self._root(np.hstack(means))
-        spread = np.hstack([np.repeat(e[:, None], m.shape[1], 1) for m, e in zip(means, errors, strict=True)])
-        spread = np.sqrt(spread**2 @ (self._axes**2).T)
+        change, spread = self._roots(points)
+        root = np.maximum(np.sqrt(self._pool.mean) + change, 0.0)
         log_fano = np.clip(self._fano(points)[0][:, 0], -_LARGEST_LOG_FANO, _LARGEST_LOG_FANO)
-        return Response(root**2, self._pool.fano * np.exp(log_fano), 2.0 * root * spread)
+        return Response(root**2, self._pool.fano * np.exp(log_fano), 2.0 * root * spread[:, None])
 
     def leave_one_out(self) -> Array:
         """``(n, k)`` emulated minus direct mean counts at each run, predicted from the other runs."""
-        root = self._root(np.hstack([part.left_out()[1:] for part in self._parts]))
+        root = np.maximum(np.sqrt(self._pool.mean) + self._roots.left_out()[1:], 0.0)
         return root**2 - np.array([e.mean for e in self._estimates])
 
-    def _root(self, coordinates: Array) -> Array:
-        return np.maximum(np.sqrt(self._pool.mean) + coordinates @ self._axes.T, 0.0)
-
     def next_points(self, candidates: Array, n: int) -> list[int]:
-        """Which of ``candidates (m, d)`` to simulate next, for the response to gratings."""
-        return self._parts[0].next_points(candidates, n)
+        """Which of ``candidates (m, d)`` to simulate next."""
+        return self._roots.next_points(candidates, n)
 
 
 @dataclass(frozen=True, eq=False)
