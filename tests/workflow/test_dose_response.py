@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,16 @@ from ketune.cell_model import build_cell, read_model
 from ketune.engines import create
 from ketune.errors import InputError
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
-from ketune.pharmacology import Drug, DrugEffect, effect, load_drug, nmda_block, no_effect, sample_parameters
+from ketune.pharmacology import (
+    Drug,
+    DrugEffect,
+    effect,
+    load_drug,
+    nmda_block,
+    no_effect,
+    sample_parameters,
+    sobol_design,
+)
 from ketune.progress import Progress
 from ketune.storage import jsonable
 from ketune.workflow._action_space import ActionReader, ActionSpace
@@ -44,12 +53,8 @@ class Counts:
     counts: np.ndarray
 
 
-@dataclass
 class KnownNeuron(FittedNeuron):
     """A neuron that answers by formula: block of NMDA receptors lowers its curve, and the shift of HCN1 turns it."""
-
-    fano: float = 1.5
-    runs: list[int] = field(default_factory=list)
 
     def __init__(self, cell: Cell) -> None:
         super().__init__(
@@ -60,7 +65,8 @@ class KnownNeuron(FittedNeuron):
             window_ms=1000.0,
             engine=None,  # type: ignore[arg-type]
         )
-        self.fano, self.runs = 1.5, []
+        self.fano = 1.5
+        self.runs: list[int] = []
         self._reader = ActionReader(self)
 
     def expected(self, effect: DrugEffect | None) -> np.ndarray:
@@ -123,7 +129,7 @@ def test_actions_of_an_even_effect_are_its_numbers(neuron: KnownNeuron, drug: Dr
     n = neuron.cell.table.n
     dosed = effect(drug, np.full(n, 30.0))
     control, actions = ActionReader(neuron).completed([ActionReader(neuron)(e) for e in (None, dosed)])
-    block = float(nmda_block(30.0, drug.values()["pyramid.v_bar"], drug))
+    block = dosed.nmda_block[0]
     assert actions["nmda.block basal"] == pytest.approx(block)
     assert actions["nmda.block apical"] == pytest.approx(block)
     assert actions["nav.block"] == pytest.approx(dosed.nav_block[0])
@@ -279,7 +285,7 @@ def test_figures_say_what_they_show(response: DoseResponse, neuron: KnownNeuron,
     from ketune.report import _dose_figures as figures
     from ketune.report import _style
 
-    design = Additive(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 16)
+    design = sobol_design(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 16, 1)
     shares = attribute(response, partial(of_dose, drug, neuron.cell.table.n), design)
     document, part = (json.loads(json.dumps(jsonable(x.as_dict()))) for x in (response, shares))
     document["bands"]["hwhm_deg"]["q50"][2] = None
@@ -301,22 +307,6 @@ def test_events_are_shared_between_effects(response: DoseResponse, neuron: Known
     assert set(neuron.runs) == {11 + block for block in range(8)}
 
 
-class Additive:
-    """Saltelli's design for parameters whose effect is known."""
-
-    def __init__(self, drug: Drug, names: tuple[str, ...], n: int) -> None:
-        from SALib.sample import sobol
-
-        self.factors = names
-        problem = {"num_vars": len(names), "names": names, "bounds": [[0.0, 1.0]] * len(names)}
-        unit = sobol.sample(problem, n, calc_second_order=False, seed=1)
-        ranges = [(drug.parameters[name].low, drug.parameters[name].high) for name in names]
-        self.overrides = [
-            {name: low + (high - low) * u for name, (low, high), u in zip(names, ranges, row, strict=True)}
-            for row in unit
-        ]
-
-
 def test_variance_is_attributed_to_what_causes_it(
     response: DoseResponse, neuron: KnownNeuron, drug: Drug
 ) -> None:
@@ -325,14 +315,13 @@ def test_variance_is_attributed_to_what_causes_it(
     assert {"nmda.affinity_scale", "hcn1.dv_max"} <= set(names)
     # The drug as given here does not come near these.
     assert not {"kv.ec50", "topical.diffusion"} & set(names)
-    result = attribute(
-        response, effect_of, Additive(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 128), dose=5.0
-    )
-    shares = {name: {s.parameter: s for s in rows} for name, rows in result.shares.items()}
+    design = sobol_design(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 128, 1)
+    result = attribute(response, effect_of, design, dose=5.0)
+    shares = {name: {s.factor: s for s in rows} for name, rows in result.shares.items()}
     assert shares["peak_rate_hz"]["nmda.affinity_scale"].total > 0.9
     assert shares["peak_rate_hz"]["hcn1.dv_max"].total < 0.1
     assert shares["preferred_shift_deg"]["hcn1.dv_max"].total > 0.9
-    assert result.shares["preferred_shift_deg"][0].parameter == "hcn1.dv_max"
+    assert result.shares["preferred_shift_deg"][0].factor == "hcn1.dv_max"
     assert result.n_runs == 128 * 4
     json.dumps(jsonable(result.as_dict()), allow_nan=False)
 
@@ -351,6 +340,25 @@ def test_a_drug_that_does_nothing_here_is_refused(neuron: KnownNeuron) -> None:
         dose_response(neuron, nothing, DoseRange((1.0, 2.0)), [{}])
     with pytest.raises(InputError, match="at least one set"):
         dose_response(neuron, nothing, DoseRange((1.0, 2.0)), [])
+
+
+def test_doses_are_compared_with_the_baseline_that_is_given(neuron: KnownNeuron, drug: Drug) -> None:
+    n = neuron.cell.table.n
+    asleep = of_dose(drug, n, 5.0, {})
+
+    def effect_of(dose: float, overrides: Any) -> DrugEffect:
+        return of_dose(drug, n, 5.0 + dose, overrides)
+
+    budget = Budget(pool_blocks=4, checks=2, check_blocks=2, design=8, most_design=8)
+    found = dose_response(
+        neuron, effect_of, DoseRange((0.0, 50.0, 500.0)), [{}, *sample_parameters(drug, 9, 1, NAMES)],
+        control=Condition("asleep", asleep), seed=4, budget=budget,
+    )  # fmt: skip
+    level = found.grown.pool.mean / neuron.expected(asleep)
+    assert found.grown.pool.peak == pytest.approx(neuron.expected(asleep)[:8].max(), rel=0.15)
+    # No dose leaves the baseline as it is, whatever part of it the emulator knows from runs with doses.
+    assert found.mean_counts[0, 0] == pytest.approx(level * neuron.expected(asleep), rel=0.05)
+    assert found.curves["preferred_shift_deg"][0, 0] == pytest.approx(0.0, abs=1.0)
 
 
 @pytest.mark.slow

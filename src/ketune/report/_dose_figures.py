@@ -1,7 +1,7 @@
 """Figures of a dose-response: bands against concentration and NMDA block, attribution, emulator against direct runs.
 
 They draw the documents of :meth:`ketune.workflow._dose_response.DoseResponse.as_dict` and
-:meth:`ketune.workflow._attribution.Attribution.as_dict`, in which a missing number is None.
+:meth:`ketune.workflow._attribution.DoseAttribution.as_dict`, in which a missing number is None.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from ketune.pharmacology import Drug
+from ketune.pharmacology import Attribution, Drug, SobolDesign, attribution, uncertain_parameters
 from ketune.workflow._dose_response import DoseResponse, EffectOf
 
 ATTRIBUTED = ("peak_rate_hz", "osi", "fano", "spontaneous_rate_hz", "preferred_shift_deg")
@@ -18,34 +18,8 @@ ATTRIBUTED = ("peak_rate_hz", "osi", "fano", "spontaneous_rate_hz", "preferred_s
 _NOTICEABLE = 0.02
 
 
-class Design(Protocol):
-    """Parameter sets in the order of Saltelli's design, ``n (factors + 2)`` of them."""
-
-    @property
-    def factors(self) -> tuple[str, ...]:
-        """What is attributed."""
-
-    @property
-    def overrides(self) -> Sequence[Mapping[str, float]]:
-        """One set for each row."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one parameter contributes to the variance of one quantity; ``_ci``: half widths of 95 % intervals.
-
-    ``first`` vanishes when the parameter is known, ``total`` is left when all others are.
-    """
-
-    parameter: str
-    first: float
-    first_ci: float
-    total: float
-    total_ci: float
-
-
 @dataclass(frozen=True, eq=False)
-class Attribution:
+class DoseAttribution:
     """Shares of every quantity at one dose, the largest total first.
 
     Attributes
@@ -61,7 +35,7 @@ class Attribution:
 
     dose: float
     dose_unit: str
-    shares: dict[str, tuple[Share, ...]]
+    shares: dict[str, tuple[Attribution, ...]]
     standard_deviation: dict[str, float]
     left_out: dict[str, str]
     n_runs: int
@@ -74,7 +48,10 @@ class Attribution:
             "n_runs": self.n_runs,
             "standard_deviation": self.standard_deviation,
             "left_out": self.left_out,
-            "shares": {name: [vars(share) for share in rows] for name, rows in self.shares.items()},
+            "shares": {
+                name: [{"parameter": row.factor, **row._asdict()} for row in rows]
+                for name, rows in self.shares.items()
+            },
         }
 
 
@@ -88,12 +65,11 @@ def relevant_parameters(
     given
         Names to judge; all that are not fixed if empty.
     """
-    names = given or tuple(name for name, q in drug.parameters.items() if q.spread != "fixed")
+    names = tuple(given) or uncertain_parameters(drug)
     ends = [(name, (drug.parameters[name].low, drug.parameters[name].high)) for name in names]
     rows = [response.reader(effect_of(dose, {}))]
     rows += [response.reader(effect_of(dose, {name: end})) for name, pair in ends for end in pair]
-    completed = response.reader.completed([response.reader(None), *rows])[1:]
-    points = response.space.points(completed)
+    points = response.points(rows)
     moved = np.abs(points[1:] - points[0]).max(axis=1).reshape(-1, 2).max(axis=1)
     return tuple(name for name, by in zip(names, moved, strict=True) if by > _NOTICEABLE)
 
@@ -101,18 +77,19 @@ def relevant_parameters(
 def attribute(
     response: DoseResponse,
     effect_of: EffectOf,
-    design: Design,
+    design: SobolDesign,
     *,
     dose: float | None = None,
     seed: int = 0,
     on_advance: Callable[[int], Any] | None = None,
-) -> Attribution:
+) -> DoseAttribution:
     """First-order and total Sobol indices (Sobol 2001; estimators of Saltelli 2010, by SALib) at one dose.
 
     Parameters
     ----------
     design
-        From ``ketune.pharmacology.sobol_design`` over :func:`relevant_parameters`.
+        From :func:`ketune.pharmacology.sobol_design` over :func:`relevant_parameters`, with the posteriors of an assay
+        where there are any.
     dose
         Where the default curve is steepest if not given.
     seed
@@ -120,8 +97,6 @@ def attribute(
     on_advance
         Called with 1 for each parameter set.
     """
-    from SALib.analyze import sobol
-
     dose = response.steepest_dose() if dose is None else dose
     actions = []
     for overrides in design.overrides:
@@ -129,9 +104,7 @@ def attribute(
         if on_advance is not None:
             on_advance(1)
     found = response.respond(actions)
-    factors = design.factors
-    problem = {"num_vars": len(factors), "names": list(factors), "bounds": [[0.0, 1.0]] * len(factors)}
-    shares: dict[str, tuple[Share, ...]] = {}
+    shares: dict[str, tuple[Attribution, ...]] = {}
     left_out: dict[str, str] = {}
     for name in ATTRIBUTED:
         values = found[name]
@@ -141,10 +114,6 @@ def attribute(
         elif np.ptp(values) <= 1e-9 * np.abs(values).max(initial=0.0):
             left_out[name] = "does not vary"
         else:
-            # SALib takes a seed of 0 for none.
-            part = sobol.analyze(problem, values, calc_second_order=False, seed=seed + 1)
-            columns = zip(*(part[key].tolist() for key in ("S1", "S1_conf", "ST", "ST_conf")), strict=True)
-            rows = [Share(factor, *column) for factor, column in zip(factors, columns, strict=True)]
-            shares[name] = tuple(sorted(rows, key=lambda share: -share.total))
+            shares[name] = attribution(design, values, seed)
     deviation = {name: float(np.std(found[name])) for name in shares}
-    return Attribution(dose, response.doses.unit, shares, deviation, left_out, len(actions))
+    return DoseAttribution(dose, response.doses.unit, shares, deviation, left_out, len(actions))

@@ -74,8 +74,8 @@ class DoseResponse:
         The same quantities without drug, from the direct runs of the control.
     samples
         Drug parameters of each sample.
-    space, reader, grown
-        What the emulator is made of.
+    space, reader, bare, grown
+        What the emulator is made of; ``bare`` holds the control's actions.
     seconds
         By stage; "effects" is the time to compute what the drug does, before any simulation.
     """
@@ -92,6 +92,7 @@ class DoseResponse:
     samples: tuple[Mapping[str, float], ...]
     space: ActionSpace
     reader: ActionReader
+    bare: Actions
     grown: Grown
     budget: Budget
     seconds: dict[str, float]
@@ -101,14 +102,14 @@ class DoseResponse:
         """Of the emulator, on held-out direct runs."""
         return self.grown.error
 
-    def indices(self, response: Response) -> dict[str, Array]:
-        """Every quantity of some responses, ``(n,)`` each."""
-        return _indices(response, self.orientation_deg, self.window_s, self.preferred_deg)
+    def points(self, effects: Sequence[Actions]) -> Array:
+        """``(n, d)`` coordinates of other actions of the same drug, read by ``reader``."""
+        return self.space.points(self.reader.completed([self.bare, *effects])[1:])
 
     def respond(self, effects: Sequence[Actions]) -> dict[str, Array]:
-        """Every quantity at other actions of the same drug, read by ``reader``."""
-        points = self.space.points(self.reader.completed([self.reader(None), *effects])[1:])
-        return self.indices(self.grown.emulator(points))
+        """Every quantity at such actions, ``(n,)`` each."""
+        response = self.grown.emulator(self.points(effects))
+        return _indices(response, self.orientation_deg, self.window_s, self.preferred_deg)
 
     def bands(self, name: str) -> Array:
         """``(5, n_doses)`` quantiles :data:`LEVELS` over the samples in which a quantity is defined."""
@@ -207,6 +208,7 @@ def dose_response(
     doses: DoseRange,
     overrides: Sequence[Mapping[str, float]],
     *,
+    control: Condition = CONTROL,
     seed: int = 0,
     budget: Budget | None = None,
     progress: Progress | None = None,
@@ -223,6 +225,8 @@ def dose_response(
         simulated.
     overrides
         Sampled drug parameters; the first set is drawn as the default curve and is usually ``{}``.
+    control
+        What the doses are compared with: no drug, or an anaesthetic's own baseline, which the effects then contain.
     seed
         Of afferent spikes and of the choice of runs.
     budget
@@ -248,8 +252,8 @@ def dose_response(
                 rows.append(reader(effect))
                 block[i, j], concentration[i, j] = reader.nmda_block(effect), effect.concentration_uM[0]
             task.advance()
-    control, *complete = reader.completed([reader(None), *rows])
-    space = ActionSpace.spanned_by(complete, control)
+    bare, *complete = reader.completed([reader(control.effect), *rows])
+    space = ActionSpace.spanned_by(complete, bare)
     if not space.names:
         raise InputError(
             "--doses: none of these doses changes anything that this cell has; give higher doses or another drug"
@@ -258,7 +262,7 @@ def dose_response(
     seconds = {"effects": time.monotonic() - begun}
 
     def run(row: int | None, at: int) -> NDArray[np.int_]:
-        condition = CONTROL
+        condition = control
         if row is not None:
             i, j = divmod(row, shape[1])
             condition = Condition("dosed", effect_of(doses.values[j], overrides[i]))
@@ -302,6 +306,7 @@ def dose_response(
         samples=tuple(overrides),
         space=space,
         reader=reader,
+        bare=bare,
         grown=grown,
         budget=budget,
         seconds=seconds,
