@@ -103,7 +103,7 @@ def main() -> None:
         f"load {document['load']:.1f}"
     )
     for name, rows in shares.shares.items():
-        leading = ", ".join(f"{r.parameter} {r.total:.2f} +- {r.total_ci:.2f}" for r in rows[:4])
+        leading = ", ".join(f"{r.factor} {r.total:.2f} +- {r.total_ci:.2f}" for r in rows[:4])
         print(f"{name} at {dose:.3g} uM: {leading}")
     if arguments.json:
         arguments.json.write_text(json.dumps(jsonable(document), allow_nan=False) + "\n", encoding="utf-8")

@@ -57,29 +57,19 @@ class Estimate:
 
     Attributes
     ----------
-    root, root_error
-        ``(k,)`` square root of the mean count, and its standard error apart from the pool's own.
+    mean, mean_error
+        ``(k,)`` mean count, and its standard error apart from the pool's own.
     log_fano, log_fano_error
         Logarithm of the Fano factor (mean over orientations) over the control's; NaN without spikes.
     n_trials
         Trials that were run.
     """
 
-    root: Array
-    root_error: Array
+    mean: Array
+    mean_error: Array
     log_fano: float
     log_fano_error: float
     n_trials: int
-
-    @property
-    def mean(self) -> Array:
-        """``(k,)`` mean count."""
-        return self.root**2
-
-    @property
-    def mean_error(self) -> Array:
-        """``(k,)`` standard error of the mean count."""
-        return 2.0 * self.root * self.root_error
 
 
 def estimate(counts: NDArray[np.int_], trials: NDArray[np.int_], pool: Pool) -> Estimate:
@@ -93,10 +83,12 @@ def estimate(counts: NDArray[np.int_], trials: NDArray[np.int_], pool: Pool) -> 
     )
     scale = np.sqrt(t - 1)
     error = scale * roots.std(axis=0)
-    # On this scale counts of one Fano factor have one error, and 8 orientations tell it better than each its own.
+    # Roots of counts of one Fano factor have one error, and all orientations tell it better than each its own.
     shown = slice(0, pool.n_shown)
     error[shown] = np.sqrt(np.mean(error[shown] ** 2))
-    return Estimate(root[0], error, float(log_fano[0]), float(scale * log_fanos.std()), t)
+    # Without a spike no scatter shows an error: half a spike in all trials together.
+    mean_error = np.where(root[0] > 0, 2.0 * root[0] * error, 0.5 / t)
+    return Estimate(root[0] ** 2, mean_error, float(log_fano[0]), float(scale * log_fanos.std()), t)
 
 
 def _adjusted(drugged: Array, control: Array, pool: Pool) -> tuple[Array, Array]:
