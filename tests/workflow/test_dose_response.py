@@ -304,7 +304,7 @@ def test_figures_say_what_they_show(response: DoseResponse, neuron: KnownNeuron,
 
 
 def test_events_are_shared_between_effects(response: DoseResponse, neuron: KnownNeuron) -> None:
-    assert set(neuron.runs) == {11 + block for block in range(8)}
+    assert set(neuron.runs) == {11 + block for block in range(16)}
 
 
 def test_variance_is_attributed_to_what_causes_it(
