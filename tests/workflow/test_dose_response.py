@@ -214,6 +214,19 @@ def test_silence_and_flat_curves_have_no_tuning() -> None:
     assert np.isnan(found["fano"][0])
 
 
+def test_a_nearly_silent_neuron_has_rates_but_no_tuning() -> None:
+    theta = np.array([*THETA, np.nan])
+    curve = np.r_[5.0 + 20.0 * tuning.shape("gaussian", np.array(THETA) - 60.0, np.full(8, 25.0)), 3.0]
+    found, preferred = curve_indices(
+        theta, np.vstack([curve, 0.05 * curve]), np.ones(2), 1.0, smallest_peak=2.0
+    )
+    assert np.isfinite(preferred).tolist() == [True, False]
+    for name in ("osi", "gosi", "hwhm_deg", "fano"):
+        assert np.isfinite(found[name]).tolist() == [True, False]
+    for name in ("peak_rate_hz", "orthogonal_rate_hz", "spontaneous_rate_hz"):
+        assert found[name][1] == pytest.approx(0.05 * found[name][0], rel=1e-3)
+
+
 def test_few_orientations_have_no_fit() -> None:
     found, _ = curve_indices(np.array([0.0, 60.0, 120.0]), np.array([[5.0, 2.0, 1.0]]), np.ones(1), 1.0)
     assert np.isnan(found["osi"][0])
@@ -324,6 +337,29 @@ def test_variance_is_attributed_to_what_causes_it(
     assert result.shares["preferred_shift_deg"][0].factor == "hcn1.dv_max"
     assert result.n_runs == 128 * 4
     json.dumps(jsonable(result.as_dict()), allow_nan=False)
+
+
+def test_what_is_not_defined_is_left_out_or_not_attributed(
+    response: DoseResponse, neuron: KnownNeuron, drug: Drug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect_of = partial(of_dose, drug, neuron.cell.table.n)
+    design = sobol_design(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 128, 1)
+    whole = attribute(response, effect_of, design, dose=5.0)
+    respond = DoseResponse.respond
+
+    def with_gaps(self: DoseResponse, effects: Any) -> dict[str, np.ndarray]:
+        found = respond(self, effects)
+        found["osi"][17] = np.nan
+        found["fano"][::20] = np.nan
+        return found
+
+    monkeypatch.setattr(DoseResponse, "respond", with_gaps)
+    gaps = attribute(response, effect_of, design, dose=5.0)
+    assert "fano" not in gaps.shares
+    assert gaps.left_out["osi"] == "not defined in 1 of 128 groups of parameter sets"
+    for one, other in zip(whole.shares["osi"], gaps.shares["osi"], strict=True):
+        assert one.factor == other.factor
+        assert one.total == pytest.approx(other.total, abs=0.05)
 
 
 def test_steepest_dose_is_where_the_default_falls(response: DoseResponse) -> None:

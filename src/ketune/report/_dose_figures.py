@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ketune.report import _style as s
 from ketune.report import _words as w
@@ -82,7 +82,7 @@ def curves_picture(document: Document, drug: str) -> s.Picture:
         caption=f"Bands hold 50 % and 90 % of n = {document['n_samples']} sets of drug parameters drawn from their "
         "ranges; line: their median. Left of each pair: against dose; right: the same sets at all doses, in bins of "
         "NMDA block (mean over excitatory synapses) of 0.1 with "
-        f"n = {w.span(min(counts, default=0), max(counts, default=0), 5)} each. The bands hold the uncertainty of the "
+        f"n = {min(counts, default=0)} to {max(counts, default=0)} each. The bands hold the uncertainty of the "
         f"drug's parameters alone. Emulated from {checked['design_points'] + n_checks} simulated effects; RMS error on "
         f"{n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials leave the level of the "
         f"response uncertain by {100 * trials['error_of_peak']:.1f} % (SE, {trials['trials']} trials).",
@@ -214,7 +214,8 @@ def _draw_bands(axes: Axes, x: Array, bands: Document) -> None:
 def _dose_axis(axes: Axes, dose: Array) -> None:
     if dose[0] > 0 and dose[-1] / dose[0] > 20:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(numticks=5))
+        axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -14,6 +14,8 @@ from ketune.workflow._dose_response import DoseResponse, EffectOf
 ATTRIBUTED = ("peak_rate_hz", "osi", "fano", "spontaneous_rate_hz", "preferred_shift_deg")
 """Quantities whose variance is attributed."""
 
+# Of the design's groups (one of each k + 2 sets), so many may be left out where a quantity is not defined in them.
+_MOST_LEFT_OUT = 0.01
 # In standard deviations of an action over the samples: what a parameter's whole range must move to be listed.
 _NOTICEABLE = 0.02
 
@@ -25,8 +27,9 @@ class DoseAttribution:
     Attributes
     ----------
     shares
-        By quantity; a quantity that does not vary, or is not defined for every set, is absent and named in
-        ``left_out`` with the reason.
+        By quantity; one that does not vary, or is not defined in more than 1 % of the design's groups, is absent.
+    left_out
+        Why a quantity is absent, or how many groups of sets were left out for it.
     standard_deviation
         Of each quantity over the design.
     n_runs
@@ -106,14 +109,24 @@ def attribute(
     found = response.respond(actions)
     shares: dict[str, tuple[Attribution, ...]] = {}
     left_out: dict[str, str] = {}
+    size = len(design.factors) + 2  # SALib puts the sets that belong together in a row
+    deviation: dict[str, float] = {}
     for name in ATTRIBUTED:
-        values = found[name]
-        missing = int(np.sum(~np.isfinite(values)))
-        if missing:
-            left_out[name] = f"not defined for {missing} of {len(values)} parameter sets"
-        elif np.ptp(values) <= 1e-9 * np.abs(values).max(initial=0.0):
+        values = found[name].reshape(-1, size)
+        whole = np.asarray(np.all(np.isfinite(values), axis=1))
+        if missing := int(np.sum(~whole)):
+            left_out[name] = f"not defined in {missing} of {len(whole)} groups of parameter sets"
+        if missing > _MOST_LEFT_OUT * len(whole):
+            continue
+        known = values[whole].ravel()
+        if np.ptp(known) <= 1e-9 * np.abs(known).max(initial=0.0):
             left_out[name] = "does not vary"
-        else:
-            shares[name] = attribution(design, values, seed)
-    deviation = {name: float(np.std(found[name])) for name in shares}
+            continue
+        shares[name] = attribution(_only(design, np.repeat(whole, size)), known, seed)
+        deviation[name] = float(np.std(known))
     return DoseAttribution(dose, response.doses.unit, shares, deviation, left_out, len(actions))
+
+
+def _only(design: SobolDesign, rows: np.ndarray) -> SobolDesign:
+    kept = np.flatnonzero(rows).tolist()
+    return SobolDesign(design.factors, design.unit[kept], tuple(design.overrides[i] for i in kept))

@@ -28,7 +28,7 @@ _TRIALS = 100
 
 
 def curve_indices(
-    orientation_deg: Array, mean: Array, fano: Array, window_s: float
+    orientation_deg: Array, mean: Array, fano: Array, window_s: float, *, smallest_peak: float = 0.0
 ) -> tuple[dict[str, Array], Array]:
     """Indices of ``n`` curves, and their preferred orientations ``(n,)`` in degrees.
 
@@ -41,16 +41,20 @@ def curve_indices(
         ``(k,)``; NaN marks the blank, without which the spontaneous rate is NaN.
     mean, fano
         ``(n, k)`` mean counts, and ``(n,)`` variance over mean.
+    smallest_peak
+        Curves whose largest mean count is below it have rates, but no tuning and no Fano factor.
     """
     shown = np.isfinite(orientation_deg)
     theta, counts = orientation_deg[shown] % 180.0, mean[:, shown]
     n = len(mean)
     nothing = np.full(n, np.nan)
     vector = np.array([vector_sum(theta, row) for row in counts]).reshape(n, 2)
+    vector[counts.max(axis=1) < smallest_peak] = np.nan
+    resolved = np.isfinite(vector[:, 1])
     found = {
         "spontaneous_rate_hz": mean[:, ~shown][:, 0] / window_s if np.any(~shown) else nothing,
         "gosi": vector[:, 1],
-        "fano": np.where(np.isfinite(vector[:, 1]), fano, np.nan),
+        "fano": np.where(resolved, fano, np.nan),
     }
     if len(theta) < _FEWEST_ORIENTATIONS:
         keys = ("peak_rate_hz", "orthogonal_rate_hz", "osi", "hwhm_deg")
@@ -65,12 +69,12 @@ def curve_indices(
         form = shape("gaussian", theta - preferred[:, None], sigma[:, None])
         expected = baseline[:, None] + amplitude[:, None] * form
     amplitude, baseline = (np.where(fires, x, 0.0) for x in (amplitude, baseline))
-    tuned = amplitude > 1e-9 * np.maximum(baseline, 1e-9)
+    tuned = resolved & (amplitude > 1e-9 * np.maximum(baseline, 1e-9))
     total = amplitude + 2.0 * baseline
     found |= {
         "peak_rate_hz": (baseline + amplitude) / window_s,
         "orthogonal_rate_hz": baseline / window_s,
-        "osi": np.divide(amplitude, total, out=np.full(n, np.nan), where=total > 0),
+        "osi": np.divide(amplitude, total, out=np.full(n, np.nan), where=resolved & (total > 0)),
         "hwhm_deg": np.where(tuned, half_width_deg("gaussian", sigma), np.nan),
     }
     return found, np.where(tuned, preferred, np.nan)

@@ -32,6 +32,8 @@ EffectOf = Callable[[float, Mapping[str, float]], DrugEffect]
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over the samples: the median, and the ends of the 50 % and 90 % bands."""
 _BLOCK_EDGES = np.linspace(0.0, 1.0, 11)
+# Tuning and Fano factor are reported where the emulated peak is at least so many times the emulator's error.
+_RESOLVED = 5.0
 # A quantile of 5 % of fewer would be the smallest of a handful.
 _FEWEST_IN_BIN = 20
 
@@ -65,7 +67,8 @@ class DoseResponse:
     nmda_block
         Share of NMDA conductance blocked, mean over excitatory synapses.
     curves
-        By name in :data:`QUANTITIES`; NaN where a quantity is not defined.
+        By name in :data:`QUANTITIES`; NaN where a quantity is not defined, and tuning and Fano factor where the
+        neuron is silent but for the emulator's error.
     mean_counts
         ``(n_samples, n_doses, k)`` emulated mean counts in the counting window.
     orientation_deg
@@ -109,7 +112,14 @@ class DoseResponse:
     def respond(self, effects: Sequence[Actions]) -> dict[str, Array]:
         """Every quantity at such actions, ``(n,)`` each."""
         response = self.grown.emulator(self.points(effects))
-        return _indices(response, self.orientation_deg, self.window_s, self.preferred_deg)
+        return _indices(
+            response, self.orientation_deg, self.window_s, self.preferred_deg, self.smallest_peak_count
+        )
+
+    @property
+    def smallest_peak_count(self) -> float:
+        """Mean count at the best orientation below which tuning and Fano factor are not reported."""
+        return _smallest_peak(self.grown)
 
     def bands(self, name: str) -> Array:
         """``(5, n_doses)`` quantiles :data:`LEVELS` over the samples in which a quantity is defined."""
@@ -138,8 +148,14 @@ class DoseResponse:
         return found
 
     def steepest_dose(self) -> float:
-        """Middle of the interval between neighbouring doses over which the default's peak changes most."""
-        i = int(np.argmax(np.abs(np.diff(np.nan_to_num(self.curves["peak_rate_hz"][0])))))
+        """Middle of the interval between neighbouring doses over which the default's peak changes most.
+
+        Among the intervals in which every sample has a tuning, where there are any.
+        """
+        change = np.abs(np.diff(np.nan_to_num(self.curves["peak_rate_hz"][0])))
+        tuned: NDArray[np.bool_] = np.all(np.isfinite(self.curves["preferred_shift_deg"]), axis=0)
+        allowed = tuned[1:] & tuned[:-1]
+        i = int(np.argmax(np.where(allowed, change, -1.0) if allowed.any() else change))
         low, high = self.doses.values[i : i + 2]
         return float(np.sqrt(low * high)) if low > 0 else 0.5 * (low + high)
 
@@ -164,6 +180,7 @@ class DoseResponse:
                     for key, q in zip(_KEYS, LEVELS, strict=True)
                 },
             },
+            "smallest_peak_count": self.smallest_peak_count,
             "against_block": {
                 **{key: by_block[key] for key in ("low", "high", "n", "block")},
                 "bands": {
@@ -291,7 +308,7 @@ def dose_response(
     pool = grown.pool
     found, preferred = curve_indices(orientation, pool.mean[None], np.array([pool.fano]), window_s)
     reference = float(preferred[0])
-    curves = _indices(response, orientation, window_s, reference)
+    curves = _indices(response, orientation, window_s, reference, _smallest_peak(grown))
     seconds["prediction"] = time.monotonic() - begun
     return DoseResponse(
         doses=doses,
@@ -316,10 +333,16 @@ def dose_response(
 _KEYS = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
 
 
+def _smallest_peak(grown: Grown) -> float:
+    return _RESOLVED * grown.error.rms * grown.pool.peak
+
+
 def _indices(
-    response: Response, orientation_deg: Array, window_s: float, reference_deg: float
+    response: Response, orientation_deg: Array, window_s: float, reference_deg: float, smallest_peak: float
 ) -> dict[str, Array]:
-    found, preferred = curve_indices(orientation_deg, response.mean, response.fano, window_s)
+    found, preferred = curve_indices(
+        orientation_deg, response.mean, response.fano, window_s, smallest_peak=smallest_peak
+    )
     found["preferred_shift_deg"] = shift_from(preferred, reference_deg)
     return {name: found[name] for name in QUANTITIES}
 
