@@ -75,16 +75,23 @@ def curves_picture(document: Document, drug: str) -> s.Picture:
     """:func:`curves_figure` with its words."""
     counts, checked, trials = document["against_block"]["n"], document["emulator"], document["monte_carlo"]
     described = "; ".join(_in_words(name, document["bands"][name]) for name in _drawn(document))
-    n_checks = len(checked["checks"])
+    n_checks, defined = len(checked["checks"]), document["bands"]["gosi"]["n_defined"]
+    few = min(defined)
+    left_out = (
+        ""
+        if few == document["n_samples"]
+        else "Tuning and Fano factor are of the sets in which the neuron fires enough to have them, at least "
+        f"{few} at each dose. "
+    )
     return s.picture(
         curves_figure(document),
         alt=f"Dose-response of {drug} over {len(document['doses'])} doses. {described}.",
         caption=f"Bands hold 50 % and 90 % of n = {document['n_samples']} sets of drug parameters drawn from their "
         "ranges; line: their median. Left of each pair: against dose; right: the same sets at all doses, in bins of "
         "NMDA block (mean over excitatory synapses) of 0.1 with "
-        f"n = {min(counts, default=0)} to {max(counts, default=0)} each. The bands hold the uncertainty of the "
-        f"drug's parameters alone. Emulated from {checked['design_points'] + n_checks} simulated effects; RMS error on "
-        f"{n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials leave the level of the "
+        f"n = {min(counts, default=0)} to {max(counts, default=0)} each. {left_out}The bands hold the "
+        f"uncertainty of the drug's parameters alone. Emulated from {checked['design_points'] + n_checks} simulated "
+        f"effects; RMS error on {n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials leave the level of the "
         f"response uncertain by {100 * trials['error_of_peak']:.1f} % (SE, {trials['trials']} trials).",
         wide=True,
     )
