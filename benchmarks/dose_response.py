@@ -102,6 +102,9 @@ def main() -> None:
         f"{100 * error.fano_rms:.0f} %; {len(response.grown.design)} points, {response.grown.simulated_trials} trials; "
         f"load {document['load']:.1f}"
     )
+    print("errors of quantities: " + ", ".join(f"{k} {v:.3g}" for k, v in response.quantity_error.items()))
+    for name, reason in shares.left_out.items():
+        print(f"{name}: {reason}")
     for name, rows in shares.shares.items():
         leading = ", ".join(f"{r.factor} {r.total:.2f} +- {r.total_ci:.2f}" for r in rows[:4])
         print(f"{name} at {dose:.3g} uM: {leading}")

@@ -349,17 +349,29 @@ def test_what_is_not_defined_is_left_out_or_not_attributed(
 
     def with_gaps(self: DoseResponse, effects: Any) -> dict[str, np.ndarray]:
         found = respond(self, effects)
-        found["osi"][17] = np.nan
-        found["fano"][::20] = np.nan
+        found["peak_rate_hz"][17] = np.nan
+        found["spontaneous_rate_hz"][::20] = np.nan
         return found
 
     monkeypatch.setattr(DoseResponse, "respond", with_gaps)
     gaps = attribute(response, effect_of, design, dose=5.0)
-    assert "fano" not in gaps.shares
-    assert gaps.left_out["osi"] == "not defined in 1 of 128 groups of parameter sets"
-    for one, other in zip(whole.shares["osi"], gaps.shares["osi"], strict=True):
+    assert "spontaneous_rate_hz" in whole.shares
+    assert "spontaneous_rate_hz" not in gaps.shares
+    assert gaps.left_out["peak_rate_hz"] == "not defined in 1 of 128 groups of parameter sets"
+    for one, other in zip(whole.shares["peak_rate_hz"], gaps.shares["peak_rate_hz"], strict=True):
         assert one.factor == other.factor
         assert one.total == pytest.approx(other.total, abs=0.05)
+
+
+def test_what_the_emulator_does_not_resolve_is_not_attributed(
+    response: DoseResponse, neuron: KnownNeuron, drug: Drug
+) -> None:
+    # The stand-in's Fano factor is the same whatever the drug does: all that varies is the emulator's error.
+    design = sobol_design(drug, ("nmda.affinity_scale", "hcn1.dv_max"), 64, 1)
+    result = attribute(response, partial(of_dose, drug, neuron.cell.table.n), design, dose=5.0)
+    assert "fano" not in result.shares
+    assert "emulator's error" in result.left_out["fano"]
+    assert response.quantity_error["peak_rate_hz"] < 0.03 * response.control["peak_rate_hz"]
 
 
 def test_steepest_dose_is_where_the_default_falls(response: DoseResponse) -> None:

@@ -16,6 +16,9 @@ ATTRIBUTED = ("peak_rate_hz", "osi", "fano", "spontaneous_rate_hz", "preferred_s
 
 # Of the design's groups (one of each k + 2 sets), so many may be left out where a quantity is not defined in them.
 _MOST_LEFT_OUT = 0.01
+# A quantity whose error on held-out runs is a larger share of its standard deviation over the design is not attributed:
+# a quarter of its variance would be the emulator's.
+_MOST_ERROR = 0.5
 # In standard deviations of an action over the samples: what a parameter's whole range must move to be listed.
 _NOTICEABLE = 0.02
 
@@ -27,7 +30,8 @@ class DoseAttribution:
     Attributes
     ----------
     shares
-        By quantity; one that does not vary, or is not defined in more than 1 % of the design's groups, is absent.
+        By quantity; one that does not vary, that the emulator does not tell from its own error, or that is not defined
+        in more than 1 % of the design's groups, is absent.
     left_out
         Why a quantity is absent, or how many groups of sets were left out for it.
     standard_deviation
@@ -122,8 +126,14 @@ def attribute(
         if np.ptp(known) <= 1e-9 * np.abs(known).max(initial=0.0):
             left_out[name] = "does not vary"
             continue
+        error, spread = response.quantity_error[name], float(np.std(known))
+        if not error <= _MOST_ERROR * spread:
+            left_out[name] = (
+                f"varies by {spread:.3g} (SD), not enough against the emulator's error of {error:.3g} on held-out runs"
+            )
+            continue
         shares[name] = attribution(_only(design, np.repeat(whole, size)), known, seed)
-        deviation[name] = float(np.std(known))
+        deviation[name] = spread
     return DoseAttribution(dose, response.doses.unit, shares, deviation, left_out, len(actions))
 
 

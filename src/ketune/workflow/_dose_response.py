@@ -75,6 +75,9 @@ class DoseResponse:
         ``(k,)``; NaN for the blank.
     control
         The same quantities without drug, from the direct runs of the control.
+    quantity_error
+        Root-mean-square difference of each quantity between emulator and held-out direct runs, whose noise it contains;
+        NaN where no check has it.
     samples
         Drug parameters of each sample.
     space, reader, bare, grown
@@ -92,6 +95,7 @@ class DoseResponse:
     window_s: float
     control: dict[str, float]
     preferred_deg: float
+    quantity_error: dict[str, float]
     samples: tuple[Mapping[str, float], ...]
     space: ActionSpace
     reader: ActionReader
@@ -172,7 +176,10 @@ class DoseResponse:
             "control": {**self.control, "preferred_deg": self.preferred_deg},
             "concentration_uM": _band_entry(self.concentration_uM, "uM"),
             "nmda_block": _band_entry(self.nmda_block, ""),
-            "bands": {name: _band_entry(self.curves[name], unit) for name, unit in QUANTITIES.items()},
+            "bands": {
+                name: {**_band_entry(self.curves[name], unit), "error": self.quantity_error[name]}
+                for name, unit in QUANTITIES.items()
+            },
             "mean_counts": {
                 "default": self.mean_counts[0],
                 **{
@@ -309,6 +316,7 @@ def dose_response(
     found, preferred = curve_indices(orientation, pool.mean[None], np.array([pool.fano]), window_s)
     reference = float(preferred[0])
     curves = _indices(response, orientation, window_s, reference, _smallest_peak(grown))
+    quantity_error = _quantity_error(grown, orientation, window_s, reference)
     seconds["prediction"] = time.monotonic() - begun
     return DoseResponse(
         doses=doses,
@@ -320,6 +328,7 @@ def dose_response(
         window_s=window_s,
         control={name: float(values[0]) for name, values in found.items()} | {"preferred_shift_deg": 0.0},
         preferred_deg=reference,
+        quantity_error=quantity_error,
         samples=tuple(overrides),
         space=space,
         reader=reader,
@@ -335,6 +344,31 @@ _KEYS = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
 
 def _smallest_peak(grown: Grown) -> float:
     return _RESOLVED * grown.error.rms * grown.pool.peak
+
+
+def _quantity_error(
+    grown: Grown, orientation_deg: Array, window_s: float, reference_deg: float
+) -> dict[str, float]:
+    checks, floor = grown.checks, _smallest_peak(grown)
+    none = np.zeros((len(checks), len(orientation_deg)))
+    direct, emulated = (
+        _indices(
+            Response(np.array(mean), grown.pool.fano * np.exp(log_fano), none),
+            orientation_deg, window_s, reference_deg, floor,
+        )
+        for mean, log_fano in (
+            ([c.direct.mean for c in checks], [c.direct.log_fano for c in checks]),
+            ([c.emulated for c in checks], [c.emulated_log_fano for c in checks]),
+        )
+    )  # fmt: skip
+    errors = {}
+    for name in QUANTITIES:
+        difference = emulated[name] - direct[name]
+        if name == "preferred_shift_deg":
+            difference = shift_from(difference, 0.0)
+        known = difference[np.isfinite(difference)]
+        errors[name] = float(np.sqrt(np.mean(known**2))) if len(known) else float("nan")
+    return errors
 
 
 def _indices(
