@@ -91,8 +91,9 @@ def curves_picture(document: Document, drug: str) -> s.Picture:
         "NMDA block (mean over excitatory synapses) of 0.1 with "
         f"n = {min(counts, default=0)} to {max(counts, default=0)} each. {left_out}The bands hold the "
         f"uncertainty of the drug's parameters alone. Emulated from {checked['design_points'] + n_checks} simulated "
-        f"effects; RMS error on {n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials leave "
-        f"the level of the response uncertain by {100 * trials['error_of_peak']:.1f} % (SE, {trials['trials']} trials).",
+        f"effects; RMS error on {n_checks} held-out ones {100 * checked['error_of_peak']:.1f} % of the peak. Trials "
+        f"leave the level of the response uncertain by {100 * trials['error_of_peak']:.1f} % "
+        f"(SE, {trials['trials']} trials).",
         wide=True,
     )
 
