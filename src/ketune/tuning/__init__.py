@@ -6,8 +6,11 @@ docs/recordings.md.
 """
 
 from ketune.tuning._curves import CurveFit, count_sem, fit_counts, fit_curve
+from ketune.tuning._indices import vector_sum
 from ketune.tuning._read import read_recording, shipped_recording, shipped_recordings
 from ketune.tuning._recording import DEFAULT_CONDITION, OrientationCounts, Recording
+from ketune.tuning._search import fit_many
+from ketune.tuning._shapes import half_width_deg, shape
 from ketune.tuning._shift import Shift, remeasure, shift, wrap_orientation
 from ketune.tuning._summary import TuningSummary, summarise, summarise_recording
 from ketune.tuning._variability import (
@@ -34,15 +37,19 @@ __all__ = [
     "fano_factor",
     "fit_counts",
     "fit_curve",
+    "fit_many",
+    "half_width_deg",
     "pooled_fano",
     "rate_matched_fano",
     "read_recording",
     "remeasure",
     "sample_counts",
+    "shape",
     "shift",
     "shipped_recording",
     "shipped_recordings",
     "summarise",
     "summarise_recording",
+    "vector_sum",
     "wrap_orientation",
 ]

@@ -192,7 +192,7 @@ def fit_curve(
         baseline_se=float(errors[2]),
         sigma_se_deg=float(errors[3]),
         osi_se=float("nan") if at_bound[2] else float(np.sqrt(variance_osi)),
-        hwhm_deg=half_width_deg(model, sigma),
+        hwhm_deg=float(half_width_deg(model, sigma)),
         status=status,
         residual_rms=rms,
         chi2=chi2 if sem is not None else float("nan"),

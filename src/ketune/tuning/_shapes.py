@@ -61,19 +61,20 @@ def wrap_180(orientation_deg: FloatArray) -> FloatArray:
     return np.where(wrapped == 180.0, 0.0, wrapped)
 
 
-def half_width_deg(model: Model, sigma_deg: float) -> float:
+def half_width_deg(model: Model, sigma_deg: npt.ArrayLike) -> FloatArray:
     """Half width at half height in degrees, midway between the orthogonal and the preferred response.
 
     For narrow tuning this is sqrt(2 ln 2) sigma = 1.177 sigma; it approaches 45 deg (a cosine) for wide
-    tuning.
+    tuning. NaN where sigma is.
     """
-    if not np.isfinite(sigma_deg):
-        return float("nan")
-    low, high = 0.0, 90.0
+    sigma = np.asarray(sigma_deg, dtype=np.float64)
+    known = np.where(np.isfinite(sigma), sigma, 1.0)
+    low, high = np.zeros(sigma.shape), np.full(sigma.shape, 90.0)
     for _ in range(60):  # g falls monotonically from 1 to 0
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if shape(model, middle, sigma_deg) > 0.5 else (low, middle)
-    return 0.5 * (low + high)
+        above = shape(model, middle, known) > 0.5
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.where(np.isfinite(sigma), 0.5 * (low + high), np.nan)
 
 
 def smallest_sigma_deg(orientation_deg: FloatArray) -> float:

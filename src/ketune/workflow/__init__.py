@@ -1,18 +1,30 @@
 """The whole jobs: fit a recording, apply a drug to the fit, report, and the demonstration."""
 
 from ketune.workflow._apply import apply_drug
+from ketune.workflow._attribution import DoseAttribution, attribute, relevant_parameters
 from ketune.workflow._demo import run_demo
+from ketune.workflow._dose_range import DoseRange, dose_range
+from ketune.workflow._dose_response import DoseResponse, dose_response
 from ketune.workflow._dosing import DrugRequest
+from ketune.workflow._emulator import Budget
 from ketune.workflow._exposure import describe as describe_exposure
 from ketune.workflow._exposure import run_exposure
 from ketune.workflow._fit import fit_recording
 from ketune.workflow._report import write_report
 
 __all__ = [
+    "Budget",
+    "DoseAttribution",
+    "DoseRange",
+    "DoseResponse",
     "DrugRequest",
     "apply_drug",
+    "attribute",
     "describe_exposure",
+    "dose_range",
+    "dose_response",
     "fit_recording",
+    "relevant_parameters",
     "run_demo",
     "run_exposure",
     "write_report",
