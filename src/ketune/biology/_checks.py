@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 _SATO = "Sato, Hata and Tsumoto 1999 Neuroscience 94:697"
@@ -117,7 +118,8 @@ def describe(result: Mapping[str, Any]) -> Iterator[str]:
         low, high = (("" if x is None else f"{x:g}") for x in (check["low"], check["high"]))
         demanded = f"{low} to {high}" if low and high else f"at most {high}"
         error = f" +/- {check['se']:.2g}" if check["se"] else ""
-        line = f"{check['name']:{width}}  {check['value']:.3g}{error} {check['unit']}".rstrip()
+        value = f"{check['value']:.3g}{error} {check['unit']}" if isfinite(check["value"]) else "no response"
+        line = f"{check['name']:{width}}  {value}".rstrip()
         line += f"  ({demanded}; {check['source']})"
         yield line if check["ok"] else f"{line}  FAILED"
     failed = sum(not check["ok"] for check in result["checks"])

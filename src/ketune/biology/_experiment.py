@@ -19,7 +19,7 @@ from ketune.fitting._readout import silent_cell
 ORIENTATION_deg = tuple(np.arange(0.0, 180.0, 22.5))
 PREFERRED = ORIENTATION_deg.index(90.0)
 ORTHOGONAL = ORIENTATION_deg.index(0.0)
-CONTRAST = (0.08, 0.12, 0.16, 0.2, 0.25, 0.32, 0.42, 0.6, 1.0)
+CONTRAST = (0.06, 0.1, 0.15, 0.2, 0.27, 0.36, 0.5, 0.7, 1.0)
 
 CONTROL: Overrides = {}
 NO_NMDA: Overrides = {("nmda", "block"): np.array(1.0)}

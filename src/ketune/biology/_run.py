@@ -41,7 +41,7 @@ class Trials:
     """Trials of each stimulus and condition, by experiment."""
 
     tuning: int = 24
-    contrast: int = 64
+    contrast: int = 96
     subthreshold: int = 8
     ablation: int = 12
     disparity: int = 4
