@@ -423,6 +423,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "describe_exposure",
         "write_report",
         "run_verify",
+        "run_biology",
         "run_bench",
         "describe",
         "library",
@@ -435,7 +436,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         translate_files=lambda *arguments, **options: {"files": []},
         read_tables=dict,
     )
-    for name in ("workflow", "verify", "verify_files", "bench", "mechanisms"):
+    for name in ("workflow", "verify", "biology", "verify_files", "bench", "mechanisms"):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)
 

@@ -13,6 +13,7 @@ import typer
 import ketune
 from ketune import _cli_apply, _console
 from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed
+from ketune.errors import InputError
 
 app = typer.Typer(
     help="""Fit dendritic neurons to orientation tuning curves, apply drugs to them, and report what changed.
@@ -384,6 +385,14 @@ def verify(
         Engine,
         typer.Option("--engine", help="Only xla against NEURON, or only native against xla; auto does both."),
     ] = Engine.auto,
+    biology: Annotated[
+        bool, typer.Option("--biology", help="Reference single-cell experiments instead (see below).")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="With --biology: where figure and numbers go."),
+    ] = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> _console.Answer:
     """Compare the JAX engine with NEURON, and the native engine with the JAX engine.
@@ -394,13 +403,32 @@ def verify(
     1e-6 mV over one second in every compartment, or the exit code is 1. How far the native engine is from NEURON
     itself, which linearises currents less exactly, stands beside it.
 
+    With --biology: NMDA and AMPA block, subthreshold tuning, ablated dendrites, contrast and HCN1 channels on the
+    calibrated cell, each with its bounds and source. These are calibration checks, not predictions. Takes minutes; the
+    exit code is 1 where one fails.
+
     Examples:
 
     ```
     ketune verify
     ketune verify --engine native --json
+    ketune verify --biology -o biology
     ```
     """
+    if biology:
+        from ketune.biology import describe, run_biology
+
+        return _console.perform(
+            lambda progress: run_biology(
+                engine=engine.value, output=output, overwrite=overwrite, progress=progress
+            ),
+            describe,
+            as_json=json,
+        )
+    if output is not None or overwrite:
+        raise InputError(
+            "--output and --overwrite of `ketune verify` need --biology; leave them out or add it"
+        )
     from ketune.verify import run_verify
 
     return _console.perform(

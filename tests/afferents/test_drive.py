@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketune.afferents import STREAMS, Drive, Grating, rate_hz
+from ketune.afferents import STREAMS, Drive, Grating, contrast_factor, rate_hz
 from ketune.afferents._drive import shared_gain, wrapped_deg
 
 DRIVEN, BACKGROUND, PV, SST = range(4)
@@ -112,6 +112,22 @@ def test_a_simple_cells_grating_drifts():
         assert np.sum(np.diff(np.sign(course - 1.0)) != 0) in (7, 8)
 
 
+@given(st.floats(0.05, 0.9), st.floats(0.5, 6.0))
+def test_contrast_acts_as_naka_and_rushton_say(c50, exponent):
+    drive = Drive(contrast_c50=c50, contrast_exponent=exponent)
+    assert contrast_factor(drive, 1.0) == 1.0
+    assert contrast_factor(drive, 0.0) == 0.0
+    largest = 1.0 + c50**exponent  # of the function without its bound at contrast 1
+    assert contrast_factor(drive, c50) == pytest.approx(largest / 2)
+    factors = contrast_factor(drive, np.linspace(0.0, 1.0, 30))
+    assert np.all(np.diff(factors) > 0)
+
+
+def test_one_contrast_for_all_conditions_or_one_for_each():
+    assert Grating((0.0, 90.0), 100.0, contrast=0.3).contrasts.tolist() == [0.3, 0.3]
+    assert Grating((0.0, 90.0), 100.0, contrast=(0.3, 0.6)).contrasts.tolist() == [0.3, 0.6]
+
+
 def test_steps_of_a_trial():
     grating = Grating((0.0, np.nan), 1280.0, warm_up_ms=250.0)
     assert grating.duration_ms == 1530.0
@@ -119,7 +135,17 @@ def test_steps_of_a_trial():
 
 
 @pytest.mark.parametrize(
-    "values", [{"window_ms": 0.0}, {"warm_up_ms": -1.0}, {"modulation": 1.5}, {"orientation_deg": ()}]
+    "values",
+    [
+        {"window_ms": 0.0},
+        {"warm_up_ms": -1.0},
+        {"modulation": 1.5},
+        {"orientation_deg": ()},
+        {"contrast": 1.1},
+        {"contrast": -0.1},
+        {"contrast": (0.5, 0.5)},
+        {"contrast": float("nan")},
+    ],
 )
 def test_an_impossible_grating(values):
     with pytest.raises(ValueError, match=r"needed|needs"):

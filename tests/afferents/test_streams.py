@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ketune.afferents import STREAMS, Drive, Grating, candidates, hard_events, place_synapses
+from ketune.afferents import STREAMS, Drive, Grating, candidates, contrast_factor, hard_events, place_synapses
 from ketune.afferents._streams import MAX_PER_STEP, PORTS, _limit_per_step
 from ketune.cell import Placement
 from ketune.cell_model import build_cell
@@ -97,6 +97,31 @@ def test_raising_a_rate_only_adds_events(field, factor, seed):
     for lane in range(low.n_lanes):
         assert not rows_of(low, lane) - rows_of(high, lane)
     assert len(high.step) >= len(low.step)
+
+
+def test_full_contrast_changes_nothing():
+    for grating in (GRATING, replace(GRATING, modulation=0.7)):
+        plain, full = draw(grating=grating), draw(grating=replace(grating, contrast=(1.0, 1.0, 1.0, 0.2)))
+        for lane in range(plain.n_lanes):
+            assert rows_of(plain, lane) == rows_of(full, lane)
+
+
+def test_a_contrast_is_the_same_as_rates_times_its_factor():
+    contrasts = (0.1, 0.3, 1.0, 1.0)
+    dim = draw(grating=replace(GRATING, contrast=contrasts))
+    for k, contrast in enumerate(contrasts):
+        factor = contrast_factor(DRIVE, contrast)
+        weaker = {n: factor * getattr(DRIVE, n) for n in ("peak_rate_hz", "pv_evoked_hz", "sst_evoked_hz")}
+        scaled = draw(drive=replace(DRIVE, **weaker))
+        for lane in (2 * k, 2 * k + 1):
+            assert rows_of(dim, lane) == rows_of(scaled, lane)
+    assert rows_of(dim, 0) != rows_of(draw(), 0)
+
+
+def test_no_contrast_is_a_blank():
+    dark = draw(grating=replace(GRATING, contrast=0.0))
+    for trial in range(2):
+        assert rows_of(dark, trial) == rows_of(dark, 2 * 3 + trial)
 
 
 def test_raising_a_rate_does_add_events():

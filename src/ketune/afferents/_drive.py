@@ -59,7 +59,7 @@ class Drive:
     sst_drive: Any = 1.0
     gain_sd: Any = 0.3
     contrast_c50: Any = 0.2
-    contrast_exponent: Any = 2.0
+    contrast_exponent: Any = 1.2
 
     def as_dict(self) -> dict[str, Any]:
         """Field name to value."""
