@@ -29,9 +29,11 @@ def test_every_command_line_is_accepted(
         ("fit_recording", fit),
         ("apply_drug", {"status": "ok", "summary": []}),
         ("write_report", {"status": "ok", "report": "cell7/report.html", "summary": []}),
+        ("run_exposure", {"status": "ok"}),
+        ("describe_exposure", []),
     ):
         monkeypatch.setattr(
-            workflow, name, lambda *a, name=name, result=result, **k: calls.append(name) or result
+            workflow, name, lambda *a, _name=name, _result=result, **k: calls.append(_name) or _result
         )
     monkeypatch.setattr(
         verify_files,
@@ -42,7 +44,15 @@ def test_every_command_line_is_accepted(
     for line in lines:
         assert _console.run(cli.app, [*shlex.split(line)[1:], "--json"]) == 0, line
     assert '"status": "converged"' in capfd.readouterr().out
-    assert calls == ["fit_recording", "apply_drug", "write_report", "translate_files"]
+    assert calls == [
+        "fit_recording",
+        "apply_drug",
+        "apply_drug",
+        "write_report",
+        "apply_drug",
+        "run_exposure",
+        "translate_files",
+    ]
 
 
 @pytest.mark.slow

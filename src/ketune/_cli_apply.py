@@ -40,14 +40,15 @@ def apply(
         ),
     ] = "ketamine",
     route: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--route",
             metavar="NAME",
             help="topical, topical-constant (kept wet), bath, ip, iv, focal-pressure, focal-iontophoresis, table.",
+            show_default="topical; bath for --doses",
             rich_help_panel=_GIVEN,
         ),
-    ] = "topical",
+    ] = None,
     dose: Annotated[
         str | None,
         typer.Option(
@@ -180,9 +181,37 @@ def apply(
         list[str] | None,
         typer.Option(
             "--set",
-            metavar="NAME=NUMBER",
-            help="Another value of a number of the drug (`ketune drugs show NAME`), such as hcn1.ec50=67. Repeatable.",
+            metavar="NAME=VALUE",
+            help="Another value of a number of the drug (`ketune drugs show NAME`), such as 'hcn1.ec50=67 uM'. "
+            "Repeatable.",
             rich_help_panel=_ACTS,
+        ),
+    ] = None,
+    doses: Annotated[
+        str | None,
+        typer.Option(
+            "--doses",
+            metavar="RANGE",
+            help="Dose-response with bands: '0.1uM:1mM:log12', '1uM:20uM:lin5' or '1 uM, 10 uM'. Without --route these "
+            "are concentrations at the neuron (bath).",
+            rich_help_panel=_SURE,
+        ),
+    ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(
+            "--samples",
+            help="Draws of the drug's uncertain numbers behind the bands of --doses.",
+            rich_help_panel=_SURE,
+        ),
+    ] = 200,
+    assay: Annotated[
+        Path | None,
+        typer.Option(
+            "--assay",
+            metavar="FILE.csv",
+            help="Your own measurements of block: drug, concentration, unit, target, block_percent (docs/assay.md).",
+            rich_help_panel=_SURE,
         ),
     ] = None,
     trials: Annotated[
@@ -218,13 +247,14 @@ def apply(
     ketune apply cell7 --dose "10 mg/ml" --at auto --block-model kinetic
     ketune apply cell7 --dose "10 mg/ml" --at "30 min" --targets nmda
     ketune apply cell7 --drug d-apv --route bath --dose "50 uM" --at "10 min" --targets nmda
+    ketune apply cell7 --doses 0.1uM:1mM:log12 --samples 200
     ```
     """
     from ketune.workflow import DrugRequest, apply_drug
 
     request = DrugRequest(
         drug=drug,
-        route=route,
+        route=route or ("topical" if doses is None or dose is not None else "bath"),
         dose=dose,
         at=tuple(at or ()),
         protocol=protocol,
@@ -242,6 +272,7 @@ def apply(
         baseline=tuple(baseline or ()),
         baseline_added=baseline_added,
         dopamine=dopamine,
+        assay=assay,
     )
     return _console.perform(
         lambda progress: apply_drug(
@@ -249,6 +280,8 @@ def apply(
             request,
             name=name,
             trials=trials,
+            doses=doses,
+            samples=samples,
             seed=seed,
             engine=engine.value,
             progress=progress,

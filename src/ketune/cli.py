@@ -285,7 +285,7 @@ def exposure(
         ),
     ] = None,
     as_base: Annotated[
-        bool, typer.Option("--as-base", help="The dose is of the free base, not the salt.")
+        bool, typer.Option("--base", help="The mass is of the free base, not of the salt.")
     ] = False,
     table: Annotated[
         Path | None,
@@ -296,7 +296,7 @@ def exposure(
     every: Annotated[
         str | None, typer.Option("--every", metavar="TIME", help="Between doses, such as '24 h'.")
     ] = None,
-    doses: Annotated[int, typer.Option("--doses", help="How many, by injection or pipette.")] = 1,
+    doses: Annotated[int, typer.Option("--n-doses", min=1, help="How many, by injection or pipette.")] = 1,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Another number of the drug. Repeatable."),
@@ -318,7 +318,7 @@ def exposure(
     ```
     ketune exposure --route topical --dose "10 mg/ml"
     ketune exposure --route ip --dose "30 mg/kg" --at "15 min"
-    ketune exposure --route ip --dose "30 mg/kg" --every "24 h" --doses 5
+    ketune exposure --route ip --dose "30 mg/kg" --every "24 h" --n-doses 5
     ketune exposure --route topical --dose "0.5 mg/ml" --compare -o routes
     ketune exposure --route table --table measured.csv
     ```

@@ -116,7 +116,7 @@ GOOD = ("--route", "topical", "--dose", "10 mg/ml")
         ((*GOOD, "--depth=-5 um"), "negative"),
         ((*GOOD, "--soma-depth", "3 mm"), "outside the cortex"),
         ((*GOOD, "--soma-depth", "0 um"), "topical.soma_depth"),
-        ((*GOOD, "--doses", "3", "--every", "24 h"), "route topical takes one dose"),
+        ((*GOOD, "--n-doses", "3", "--every", "24 h"), "route topical takes one dose"),
         ((*GOOD, "--table", "x.csv"), "--table belongs to the route table"),
         ((*GOOD, "--set", "topical.diffusion"), "write NAME=VALUE"),
         ((*GOOD, "--set", "topical.difusion=1 um^2/s"), "unknown parameter 'topical.difusion'"),

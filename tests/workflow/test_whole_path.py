@@ -233,6 +233,111 @@ class TestApply:
         assert state(directory) == before
 
 
+PROTOCOL = """
+name = "two looks"
+[[dose]]
+route = "ip"
+dose = "30 mg/kg"
+[[look]]
+at = "10 min"
+name = "injected"
+[[look]]
+at = "15 min"
+name = "faint"
+contrast = 0.2
+orientation_deg = [0.0, 90.0]
+"""
+HYPOTHESIS = (
+    "--targets", "nmda,pv", "--block-model", "kinetic", "--baseline", "isoflurane 0.2 mM", "--baseline-added",
+    "--set", "pv.nmda_share=0.9", "--trials", "4", "--name", "hypothesis", "--json",
+)  # fmt: skip
+DOSES = ("--doses", "1uM:100uM:log4", "--samples", "24", "--trials", "4", "--name", "curve", "--json")
+
+
+class TestOptions:
+    @pytest.fixture(scope="class")
+    def hypothesis(
+        self, application: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    ) -> dict[str, Any]:
+        file = tmp_path_factory.mktemp("protocol") / "protocol.toml"
+        file.write_text(PROTOCOL)
+        done = ketune("apply", application[0], "--protocol", file, *HYPOTHESIS)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def test_stands_beside_the_other_result(
+        self, hypothesis: dict[str, Any], application: tuple[Path, dict[str, Any]]
+    ) -> None:
+        assert Path(hypothesis["file"]).name == "apply-hypothesis.json"
+        assert {"apply-hypothesis.json", "apply-ketamine-topical.json"} <= {
+            p.name for p in application[0].iterdir()
+        }
+
+    def test_says_what_was_on(self, hypothesis: dict[str, Any]) -> None:
+        choices = hypothesis["choices"]
+        assert choices["targets"] == ["nmda", "pv"]
+        assert "hcn1" in choices["switched_off"]
+        assert choices["baseline"] == [{"drug": "isoflurane", "concentration_uM": 200.0, "recorded": False}]
+        assert choices["set"]["pv.nmda_share"] == 0.9
+        assert hypothesis["levels"]["used"] == "kinetic"
+
+    def test_looks_have_their_own_stimuli_and_the_baseline_is_in_the_control(
+        self, hypothesis: dict[str, Any]
+    ) -> None:
+        document = json.loads(Path(hypothesis["file"]).read_text())
+        before, injected, faint = document["conditions"]
+        assert [c["label"] for c in document["conditions"]] == ["before", "injected", "faint"]
+        assert (injected["contrast"], faint["contrast"]) == (1.0, 0.2)
+        assert faint["tuning"]["orientation_deg"] == [0.0, 90.0, None]
+        assert 0 < before["effect"]["nmda_block"]["soma"] < injected["effect"]["nmda_block"]["soma"]
+        assert before["effect"]["gabaa_decay"] > 1
+        assert injected["effect"]["pv_drive"] < before["effect"]["pv_drive"]
+        assert injected["effect"]["hcn_block"] == before["effect"]["hcn_block"]
+        # Nothing was reported about injected ketamine with two targets, so nothing is compared.
+        assert {row["reported"] for row in document["changes"]} == {"unknown"}
+
+    def test_json_has_what_is_promised(self, hypothesis: dict[str, Any]) -> None:
+        assert hypothesis["times_min"] == [10.0, 15.0]
+        n = len(hypothesis["depth_um"])
+        assert [len(row) for row in hypothesis["block"]["nmda_block"]] == [n, n]
+        assert list(hypothesis["tuning"][1]) == [
+            "condition", "phase", "orientation_deg", "mean_rate_hz", "osi", "gosi", "hwhm_deg", "preferred_deg", "fano",
+            "fano_by_orientation", "spontaneous_hz",
+        ]  # fmt: skip
+        assert (hypothesis["doses_uM"], hypothesis["bands"]) == ([], {})
+
+    def test_dose_response(self, application: tuple[Path, dict[str, Any]]) -> None:
+        done = ketune("apply", application[0], *DOSES)
+        assert done.returncode == 0, done.stderr
+        printed = json.loads(done.stdout)
+        assert printed["doses_uM"] == pytest.approx([1.0, 4.641588834, 21.5443469, 100.0])
+        response = printed["dose_response"]
+        assert response["dose_unit"] == "uM"
+        assert response["concentration_uM"]["default"] == pytest.approx(printed["doses_uM"])
+        block = response["nmda_block"]
+        assert block["q05"][0] < block["q50"][0] < block["q95"][0]
+        assert block["default"] == sorted(block["default"])
+        assert set(printed["bands"]) == {
+            "peak_rate_hz", "orthogonal_rate_hz", "spontaneous_rate_hz", "osi", "gosi", "hwhm_deg",
+            "preferred_shift_deg", "fano",
+        }  # fmt: skip
+        assert isinstance(response["emulator"]["within"], bool)
+        assert response["emulator"]["error_of_peak"] < 0.2
+        shares = response["attribution"]["shares"]["peak_rate_hz"]
+        assert shares[0]["total"] >= shares[-1]["total"]
+        assert "nmda.affinity_scale" in response["drawn"]
+        assert not {"pyramid.v_bar", "topical.diffusion", "dopamine.tone"} & set(response["drawn"])
+        page = ketune("report", application[0], "--json")
+        assert page.returncode == 0, page.stderr
+        text = Path(json.loads(page.stdout)["report"]).read_text(encoding="utf-8")
+        for words in (
+            "dose and response",
+            "NMDA block of this cell by each level",
+            "Present throughout: isoflurane",
+        ):
+            assert words in text
+
+
 def test_report_of_a_fit_and_its_application(application: tuple[Path, dict[str, Any]]) -> None:
     done = ketune("report", application[0], "--json")
     assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ from ketune.pharmacology._actions import (
     field_overrides,
     targets_of,
 )
+from ketune.pharmacology._administer import DOSE_UNITS, ROUTES, canonical_route, exposure_from, make_exposure
 from ketune.pharmacology._assay import (
     AssayPosterior,
     assay_overrides,
@@ -38,6 +39,7 @@ from ketune.pharmacology._block_levels import (
 from ketune.pharmacology._block_markov import (
     markov_block,
 )
+from ketune.pharmacology._combined import combined, relative
 from ketune.pharmacology._diffusion import (
     Medium,
 )
@@ -53,19 +55,15 @@ from ketune.pharmacology._effect import (
     PRIMARY_TARGETS,
     TARGETS,
     DrugEffect,
-    combined,
     effect,
     effect_fields,
     nmda_block,
     nmda_ic50_uM,
     no_effect,
-    relative,
     subunit_fractions,
 )
 from ketune.pharmacology._exposure import (
     CORTEX_UM,
-    DOSE_UNITS,
-    ROUTES,
     Bath,
     ConstantSurface,
     Exposure,
@@ -75,11 +73,8 @@ from ketune.pharmacology._exposure import (
     Systemic,
     Topical,
     balance,
-    canonical_route,
     concentration,
     depth_below_pia,
-    exposure_from,
-    make_exposure,
     metabolites,
     topical_concentration,
 )
@@ -126,12 +121,14 @@ from ketune.pharmacology._sampling import (
     SobolDesign,
     SobolIndices,
     attribution,
+    joint_names,
     quantile,
     sample_parameters,
     sobol_design,
     sobol_indices,
     uncertain_parameters,
 )
+from ketune.pharmacology._settings import read_settings
 from ketune.pharmacology._table import (
     Table,
     read_table,
@@ -198,6 +195,7 @@ __all__ = [
     "field_overrides",
     "fit_assay",
     "interneuron_block",
+    "joint_names",
     "kinetic_block",
     "known_drugs",
     "list_drugs",
@@ -218,6 +216,7 @@ __all__ = [
     "quantile",
     "read_assay",
     "read_protocol",
+    "read_settings",
     "read_table",
     "relative",
     "sample_parameters",

@@ -10,22 +10,26 @@ from numpy.typing import NDArray
 
 from ketune.errors import InputError
 from ketune.pharmacology._block import BLOCK_MODELS
+from ketune.pharmacology._combined import combined, relative
 from ketune.pharmacology._dopamine import with_dopamine
 from ketune.pharmacology._drug import Drug, load_drug
-from ketune.pharmacology._effect import DrugEffect, combined, effect, relative
-from ketune.pharmacology._exposure import Exposure, concentration, metabolites
+from ketune.pharmacology._effect import DrugEffect, effect
+from ketune.pharmacology._exposure import ONCE, Exposure, Schedule, concentration, metabolites
 from ketune.pharmacology._nmda_levels import NmdaDrive, interneuron_block, pyramid_block
 
 Array = NDArray[np.float64]
 
+_AFTER_DOSE = 60  # times after each dose at which concentration is taken
+
 
 @dataclass(frozen=True, eq=False)
 class Administration:
-    """One drug, given by one route from ``start_min`` on."""
+    """One drug, given by one route from ``start_min`` on; every concentration is ``scale`` times the exposure's."""
 
     drug: Drug
     exposure: Exposure
     start_min: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +94,9 @@ class Dosing:
 
         for a in self.administrations:
             where = (a.exposure, self.depth_um, times - a.start_min)
-            add(a.drug, concentration(*where))
+            add(a.drug, a.scale * concentration(*where))
             for name, c in metabolites(*where).items():
-                add(load_drug(name), c)
+                add(load_drug(name), a.scale * c)
         return found
 
     def control(self, drive: NmdaDrive) -> DrugEffect | None:
@@ -111,7 +115,8 @@ class Dosing:
         labels
             Name of the condition at each time.
         """
-        grid = _history(self.administrations, times_min)
+        equilibrium = self.block_model == "equilibrium"
+        grid = np.unique(times_min) if equilibrium else _history(self.administrations, times_min)
         given = self.given(grid)
         parts = {
             name: self._effects_of(drug, grid, c, times_min, drive, labels)
@@ -205,10 +210,28 @@ def _named_as(own: DrugEffect, total: DrugEffect) -> DrugEffect:
 
 
 def _history(administrations: Sequence[Administration], times_min: Sequence[float]) -> Array:
-    """Times from the first dose to the last look, close enough for the slow block, with all looks among them."""
+    """Times from the first dose to the last look, dense after each dose, with all looks among them.
+
+    Between them concentration is linear; the block is solved on pieces of its own (see ``kinetic_block``).
+    """
     first = min((a.start_min for a in administrations), default=0.0)
     last = max([*times_min, first + 1.0])
-    fine = np.linspace(first, last, int(np.clip(4 * (last - first), 120, 2000)))
-    return np.unique(
-        np.concatenate([[min(first, min(times_min)) - 1e-3], fine, np.asarray(times_min, float)])
+    starts = [
+        a.start_min + k * s.every_min
+        for a in administrations
+        for s in [_schedule(a)]
+        for k in range(s.n_doses)
+    ]
+    after = [
+        t + np.concatenate([[-1e-3, 1e-3], np.geomspace(0.05, last - t, _AFTER_DOSE)])
+        for t in starts
+        if t < last - 0.05
+    ]
+    grid = np.unique(
+        np.concatenate([*after, np.asarray(times_min, float), [min(first, min(times_min)) - 1e-3]])
     )
+    return grid[grid <= last]
+
+
+def _schedule(administration: Administration) -> Schedule:
+    return getattr(administration.exposure, "schedule", ONCE)

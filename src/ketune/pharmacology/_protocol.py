@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ketune.errors import InputError
-from ketune.pharmacology._drug import load_drug
-from ketune.pharmacology._exposure import make_exposure
+from ketune.pharmacology._administer import make_exposure
+from ketune.pharmacology._drug import Drug, load_drug
 from ketune.pharmacology._mixture import Administration
 from ketune.units import parse
 
@@ -63,7 +63,10 @@ class Protocol(_Strict):
         return self
 
     def administrations(
-        self, overrides: dict[str, dict[str, float]], folder: Path
+        self,
+        overrides: Mapping[str, Mapping[str, float]],
+        folder: Path,
+        drugs: Mapping[str, Drug] | None = None,
     ) -> tuple[Administration, ...]:
         """The doses with their exposures.
 
@@ -73,6 +76,8 @@ class Protocol(_Strict):
             Numbers of a drug by its name, under those that a dose sets.
         folder
             Where tables with relative paths lie.
+        drugs
+            Drugs in place of those that are loaded, by name.
 
         Raises
         ------
@@ -83,6 +88,7 @@ class Protocol(_Strict):
         papers: list[tuple[float, float]] = []
         for i, entry in enumerate(self.dose, start=1):
             drug = load_drug(entry.drug)
+            drug = (drugs or {}).get(drug.name, drug)
             numbers = {**overrides.get(drug.name, {}), **entry.set}
             if entry.remove is not None:
                 numbers["topical.paper_minutes"] = parse(entry.remove, "min", f"dose {i}: remove") - _start(
@@ -110,8 +116,8 @@ class Protocol(_Strict):
                 )
         return tuple(found)
 
-    def times_min(self) -> list[float]:
-        """When the neuron is looked at.
+    def times_min(self, what: str = "") -> list[float]:
+        """When the neuron is looked at; ``what`` opens error messages in place of the number of the look.
 
         Raises
         ------
@@ -119,9 +125,10 @@ class Protocol(_Strict):
             Not a time, or not in increasing order.
         """
         times = [
-            parse(look.at, "min", f"look {i}: at", signed=True) for i, look in enumerate(self.look, start=1)
+            parse(look.at, "min", what or f"look {i}: at", signed=True)
+            for i, look in enumerate(self.look, start=1)
         ]
-        check_increasing(times, [look.at for look in self.look], "look: at")
+        check_increasing(times, [look.at for look in self.look], what or "look: at")
         return times
 
 

@@ -8,17 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ketune.errors import InputError
+from ketune.pharmacology._administer import DOSE_UNITS, canonical_route, exposure_from, route_parameters
 from ketune.pharmacology._drug import Drug
 from ketune.pharmacology._effect import NEUTRAL, effect_fields
-from ketune.pharmacology._exposure import (
-    DOSE_UNITS,
-    ONCE,
-    Schedule,
-    canonical_route,
-    concentration,
-    exposure_from,
-    route_parameters,
-)
+from ketune.pharmacology._exposure import ONCE, Schedule, concentration
 
 Array = NDArray[np.float64]
 

@@ -37,6 +37,13 @@ _DEFAULT = s.DURING
 _MOST_BARS = 8
 
 
+def pictures(document: Document, drug: str) -> list[s.Picture]:
+    """All figures of a dose-response."""
+    found = [curves_picture(document, drug), emulator_picture(document, drug)]
+    attribution = attribution_picture(document["attribution"], drug) if document.get("attribution") else None
+    return found if attribution is None else [*found, attribution]
+
+
 def curves_figure(document: Document) -> Figure:
     """Every quantity with its 50 and 90 % bands, against dose and against NMDA block."""
     names = _drawn(document)

@@ -12,7 +12,7 @@ from typing import Any
 
 import ketune
 from ketune.errors import InputError
-from ketune.report import _drug_figures, _fit_figures, _neuron_figures, _tables, _verdict
+from ketune.report import _dose_figures, _drug_figures, _fit_figures, _neuron_figures, _tables, _verdict
 from ketune.report import _words as w
 from ketune.report._results import Application, Change, Fit, Result, load
 from ketune.report._style import style
@@ -127,6 +127,9 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
         "effect_rows": _tables.effect_rows(a),
         "compared": a.compared,
         "choices": _tables.choice_words(a),
+        "assay": a.assay,
+        "dose_figures": _dose_figures.pictures(a.dose_response, a.drug) if a.dose_response else [],
+        "dose_words": _tables.dose_words(a),
         "level_columns": [] if a.levels is None else a.levels.labels,
         "level_rows": _tables.level_rows(a),
         "level_words": _tables.level_words(a),

@@ -377,6 +377,14 @@ class Levels(_Part):
     rate_hz: tuple[Number, Number, Number] | None = None
 
 
+class AssayResult(_Part):
+    """What the user's own measurements say of one target."""
+
+    text: str
+    source: str = ""
+    cautions: list[str] = []
+
+
 class Application(_Part):
     status: str = ""
     drug: str
@@ -386,6 +394,9 @@ class Application(_Part):
     exposure: ExposurePart = ExposurePart()
     choices: Choices = Choices()
     levels: Levels | None = None
+    assay: list[AssayResult] = []
+    # Drawn as it is: see `_dose_figures`.
+    dose_response: dict[str, Any] | None = None
     map: DepthMap | None = None
     conditions: list[Condition]
     lacking: list[str] = []
@@ -418,6 +429,8 @@ class Application(_Part):
     @property
     def compared(self) -> bool:
         """Whether the reported effects speak of it: ketamine on the cortex."""
+        if self.changes:
+            return any(change.reported_id for change in self.changes)
         return self.drug.lower().startswith("ketamine") and "topical" in self.route
 
     @property

@@ -321,6 +321,23 @@ def level_words(a: Application) -> str:
     return " ".join(parts)
 
 
+def dose_words(a: Application) -> str:
+    """What the dose-response rests on."""
+    d = a.dose_response
+    if d is None:
+        return ""
+    emulator = d["emulator"]
+    error, tolerance = 100 * emulator["error_of_peak"], 100 * emulator["tolerance"]
+    met = f"at most {tolerance:g} % was asked for" + ("" if emulator["within"] else " and was not reached")
+    when, drawn = w.number(d.get("time_min"), 3, "min"), len(d.get("drawn", []))
+    return (
+        f"{len(d['doses'])} doses, {when} after application, and {d['n_samples'] - 1} draws of {drawn} uncertain "
+        "numbers of the drug. Most points are emulated from direct simulations; on simulations that it had not seen "
+        f"the emulator was off by {error:.1f} % of the peak (root mean square; {met}). The bands hold what is not "
+        "known of the drug; what the recording leaves open about the neuron is in the kept sets above."
+    )
+
+
 def choice_words(a: Application) -> str:
     """What was switched on, off or set by hand, in a few sentences; empty where nothing was."""
     c, parts = a.choices, []

@@ -22,6 +22,7 @@ from ketune.provenance import provenance
 from ketune.storage import check_output_directory, read_json, result_directory, write_json
 from ketune.workflow import _apply_document as entries
 from ketune.workflow._changes import MARGINS, changes
+from ketune.workflow._dose_sweep import MIN_SAMPLES, DoseSweep, with_middle_dose
 from ketune.workflow._dosing import DrugRequest, Prepared, prepare
 from ketune.workflow._fit import FORMAT as FIT_FORMAT
 from ketune.workflow._fit import cell_from
@@ -48,6 +49,8 @@ def apply_drug(
     *,
     name: str | None = None,
     trials: int = 50,
+    doses: str | None = None,
+    samples: int = 200,
     seed: int | None = None,
     engine: str = "auto",
     overwrite: bool = False,
@@ -68,6 +71,12 @@ def apply_drug(
         at=["30 min"]``).
     name
         Of the result; drug, route and what is switched off if not given.
+    doses
+        A range ("0.1uM:1mM:log12") or list of doses: the response to each at the main time, with bands over ``samples``
+        draws of the drug's uncertain numbers, in the best parameter set. Without a ``dose`` its middle one is applied,
+        in a bath unless a route is given.
+    samples
+        How many draws.
     seed
         The fit's if not given.
     engine
@@ -86,6 +95,10 @@ def apply_drug(
         raise InputError(f"{directory / 'fit.json'}: written by an older ketune; fit again with --overwrite")
     if trials < 2:
         raise InputError(f"--trials {trials}: at least 2 trials are needed for a Fano factor")
+    if doses is not None:
+        if samples < MIN_SAMPLES:
+            raise InputError(f"--samples {samples}: at least {MIN_SAMPLES} are needed for bands")
+        request = with_middle_dose(request, doses)
     cell = cell_from(fit["settings"]["cell"])
     plan = prepare(request, cell)
     if cell.table.sha256() != fit["settings"]["compartments_sha256"]:
@@ -102,17 +115,24 @@ def apply_drug(
     neurons = _neurons(cell, fit, sets, simulator)
     best = neurons[0]
     drive = _nmda_drive(best, run_seed, progress)
+    main = 1 + int(np.argmin(np.abs(np.array(plan.times_min) - _MAIN_TIME_MIN)))
+    sweep = None if doses is None else DoseSweep(plan, drive, plan.times_min[main - 1])
+    wanted = None if sweep is None or doses is None else sweep.range(doses)
     effects = plan.dosing.effects(plan.times_min, drive, plan.labels)
     control = _control(plan, drive)
     conditions = [control, *(Condition(e.label, e) for e in effects)]
     measured = _measure(best, plan, conditions, trials, run_seed, progress)
-    main = 1 + int(np.argmin(np.abs(np.array(plan.times_min) - _MAIN_TIME_MIN)))
     kept = _kept(neurons, sets, measured[0], measured[main], trials, run_seed, progress)
     replay_trials = int(fit["settings"]["effort"]["replay_trials"])
     replays = [
         m.neuron.replay(m.condition, trials=replay_trials, seed=run_seed, progress=progress)
         for m in measured[1:]
     ]
+    response = (
+        None
+        if sweep is None or wanted is None
+        else sweep.respond(best, wanted, request, samples=samples, seed=run_seed, progress=progress)
+    )
     preferred = best.summary(measured[0].counts).preferred_deg
     rows = changes(kept, reported=_is_reported(plan))
     main_effect = effects[main - 1]
@@ -128,6 +148,8 @@ def apply_drug(
         "exposure": entries.exposure(plan),
         "choices": entries.choices(plan, request),
         "levels": entries.levels(plan, drive),
+        "assay": entries.assays(plan),
+        "dose_response": response,
         "map": entries.depth_map(plan),
         "conditions": [
             entries.condition(m.neuron, m.condition, m.counts, t, phase, m.before, run_seed, cell)
@@ -185,7 +207,8 @@ def _default_name(request: DrugRequest, plan: Prepared) -> str:
 
 def _is_reported(plan: Prepared) -> bool:
     """Whether it is what the reports of tuning under a drug are about: ketamine on the cortex."""
-    return plan.drug.name.startswith("ketamine") and "topical" in plan.route
+    topical = all(entry.route.startswith("topical") for entry in plan.protocol.dose)
+    return topical and plan.drug.name.startswith("ketamine")
 
 
 def _slug(text: str) -> str:

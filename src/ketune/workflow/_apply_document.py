@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ketune.workflow._simulation import Condition, FittedNeuron, counts_fields, 
 
 _MAP_DEPTHS_UM = np.arange(0.0, 1001.0, 25.0)
 _MAP_POINTS = 49
-_LEVEL_POINTS = 97
+_LEVEL_POINTS = 40
 
 
 def exposure(plan: Prepared) -> dict[str, Any]:
@@ -24,7 +25,9 @@ def exposure(plan: Prepared) -> dict[str, Any]:
     return {
         "soma_depth_um": plan.soma_depth_um,
         "lateral_distance_um": used[
-            "focal.lateral_distance" if "focal" in plan.route else "topical.lateral_distance"
+            "focal.lateral_distance"
+            if plan.protocol.dose[0].route.startswith("focal")
+            else "topical.lateral_distance"
         ],
         "parameters": {
             name: {**q.model_dump(), "value": used[name]} for name, q in plan.drug.parameters.items()
@@ -55,21 +58,45 @@ def choices(plan: Prepared, request: DrugRequest) -> dict[str, Any]:
     }
 
 
+def assays(plan: Prepared) -> list[dict[str, Any]]:
+    """What the user's own measurements say."""
+    return [
+        {
+            "target": found.target,
+            "source": found.source,
+            "n_rows": found.n_rows,
+            "status": found.status,
+            "text": found.describe(),
+            "ic50_uM": list(found.ic50()),
+            "cautions": list(found.cautions),
+            "conditions": [c._asdict() for c in found.conditions],
+        }
+        for found in plan.assays
+    ]
+
+
 def levels(plan: Prepared, drive: NmdaDrive) -> dict[str, Any] | None:
     """The three levels of NMDA block for this cell at each time, and how far they differ."""
     dosing = plan.dosing
     first = min(a.start_min for a in dosing.administrations)
     last = max(*plan.times_min, first + 1.0)
-    times = np.unique([*np.linspace(first - 1e-3, last, _LEVEL_POINTS), *plan.times_min])
+    spread = first + np.concatenate([[-1e-3, 1e-3], np.geomspace(0.05, last - first, _LEVEL_POINTS)])
+    times = np.unique([*spread, *plan.times_min])
     found = pharmacology.pyramid_levels(
         plan.drug, plan.numbers(), times, dosing.given(times)[plan.drug.name][1], drive
     )
     if found is None:
         return None
-    at = np.searchsorted(times, plan.times_min)
+    rows = np.searchsorted(times, plan.times_min)
+    looked: dict[str, Any] = {
+        name: None if getattr(found, name) is None else getattr(found, name)[rows]
+        for name in ("naive", *pharmacology.BLOCK_MODELS, "conductance")
+    }
+    found = replace(found, times_min=times[rows], **looked)
     by_model = {
-        model: None if getattr(found, model) is None else getattr(found, model)[at].mean(axis=1)
-        for model in ("naive", *pharmacology.BLOCK_MODELS)
+        name: None if block is None else block.mean(axis=1)
+        for name, block in looked.items()
+        if name != "conductance"
     }
     return {
         "used": dosing.block_model,
@@ -134,7 +161,7 @@ def condition(
 
 def printed(plan: Prepared, document: dict[str, Any]) -> dict[str, Any]:
     """What `ketune apply --json` prints of it besides the changes."""
-    window_s = document["window_s"]
+    window_s, response = document["window_s"], document["dose_response"]
     tuned = []
     for entry in document["conditions"]:
         tuning_, summary = entry["tuning"], entry["summary"]
@@ -183,14 +210,16 @@ def printed(plan: Prepared, document: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "times_min": list(plan.times_min),
-        "doses_uM": [],
+        "doses_uM": [] if response is None else response["doses"],
         "depth_um": _MAP_DEPTHS_UM,
         "concentration_uM": c,
         "block": {name: [getattr(e, name) for e in rows] for name in fields},
         "levels": document["levels"],
         "choices": document["choices"],
         "tuning": tuned,
-        "bands": {},
+        "bands": {} if response is None else response["bands"],
+        "dose_response": response,
+        "assay": document["assay"],
         "conditions": [
             {"label": c["label"], "time_min": c["time_min"], **c["summary"]} for c in document["conditions"]
         ],

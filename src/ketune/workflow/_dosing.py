@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,10 @@ import numpy as np
 from ketune import pharmacology, units
 from ketune.cell import Cell
 from ketune.errors import InputError
-from ketune.pharmacology import Administration, Baseline, Dosing, Drug, Look, Protocol
+from ketune.pharmacology import Administration, AssayPosterior, Baseline, Dosing, Drug, Look, Protocol
 
+# How long after the last dose `--at auto` looks for its phases.
+_HORIZON_MIN = 8 * 60.0
 _AMOUNT = re.compile(r"^(?P<name>.*?\S)\s+(?P<amount>[-+]?[\d.].*)$")
 
 
@@ -26,13 +28,15 @@ class DrugRequest:
     drug, route, dose, at
         The simple form; ``protocol`` replaces it.
     settings
-        ``NAME=VALUE``: numbers of the drug in place of its own.
+        ``NAME=VALUE``, with units: numbers of the drug in place of its own.
     targets, without
         Names separated by commas: what the drug may act on, what it may not.
     baseline
         ``DRUG AMOUNT`` each: drugs that were there all the time.
     baseline_added
         Whether the baseline comes on top of the fit instead of being in the recording already.
+    assay
+        The user's measurements of block, whose fit replaces numbers of the drug.
     """
 
     drug: str = "ketamine"
@@ -54,6 +58,7 @@ class DrugRequest:
     baseline: tuple[str, ...] = ()
     baseline_added: bool = False
     dopamine: bool = False
+    assay: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,10 @@ class Prepared:
         Below the pia.
     route, dose
         Words for results.
+    protocol
+        What was asked for, with the folder of its tables.
+    assays
+        Fits to the user's own measurements.
     """
 
     dosing: Dosing
@@ -82,6 +91,9 @@ class Prepared:
     soma_depth_um: float
     route: str
     dose: str
+    protocol: Protocol
+    folder: Path
+    assays: tuple[AssayPosterior, ...] = ()
 
     @property
     def drug(self) -> Drug:
@@ -102,17 +114,18 @@ def prepare(request: DrugRequest, cell: Cell) -> Prepared:
         Anything in it that cannot be used, with the option it came from.
     """
     protocol, folder = _protocol(request)
-    drug = pharmacology.load_drug(protocol.dose[0].drug)
+    drug, assays = _with_assay(pharmacology.load_drug(protocol.dose[0].drug), request)
     overrides = _settings(request, drug)
     soma_depth = (
         drug.values(overrides)["topical.soma_depth"]
         if request.soma_depth is None
         else units.parse(request.soma_depth, "um", "--soma-depth")
     )
+    overrides.setdefault("focal.depth", soma_depth)  # a pipette is at the neuron unless told otherwise
     xyz = cell.table.xyz_um
     depth = pharmacology.depth_below_pia(xyz[:, 1], xyz[0, 1], soma_depth)
     by_drug = {drug.name: overrides}
-    administrations = protocol.administrations(by_drug, folder)
+    administrations = protocol.administrations(by_drug, folder, {drug.name: drug})
     dosing = Dosing(
         administrations=administrations,
         depth_um=depth,
@@ -123,7 +136,7 @@ def prepare(request: DrugRequest, cell: Cell) -> Prepared:
         overrides=by_drug,
         apical=cell.table.region == "apical" if request.dopamine else None,
     )
-    looks, times = _looks(protocol, dosing)
+    looks, times = _looks(protocol, dosing, "" if request.protocol is not None else "--at")
     course_min, course_uM = _course(dosing, max(times))
     return Prepared(
         dosing=dosing,
@@ -134,7 +147,22 @@ def prepare(request: DrugRequest, cell: Cell) -> Prepared:
         soma_depth_um=soma_depth,
         route=protocol.name or " + ".join(dict.fromkeys(d.route for d in protocol.dose)),
         dose=" + ".join(_dose_text(d.dose, d.every, d.n_doses) for d in protocol.dose),
+        protocol=protocol,
+        folder=folder,
+        assays=assays,
     )
+
+
+def _with_assay(drug: Drug, request: DrugRequest) -> tuple[Drug, tuple[AssayPosterior, ...]]:
+    """The drug with the user's own measurements in it."""
+    if request.assay is None:
+        return drug, ()
+    assay = pharmacology.read_assay(request.assay, drug, as_base=request.as_base)
+    targets = assay.targets(drug)
+    if not targets:
+        raise InputError(f"{request.assay}: no rows of {drug.name}; it has {', '.join(assay.drugs())}")
+    found = tuple(pharmacology.fit_assay(assay, target, drug) for target in targets)
+    return pharmacology.drug_with_assay(drug, found), found
 
 
 def _dose_text(dose: str | None, every: str | None, n: int) -> str:
@@ -167,23 +195,12 @@ def _protocol(request: DrugRequest) -> tuple[Protocol, Path]:
 
 
 def _settings(request: DrugRequest, drug: Drug) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for text in request.settings:
-        name, given, value = text.partition("=")
-        try:
-            found[name.strip()] = float(value)
-        except ValueError:
-            raise InputError(
-                f"--set '{text}': write NAME=NUMBER, such as hcn1.ec50=67 (in the drug file's unit)"
-            ) from None
-        if not given:
-            raise InputError(f"--set '{text}': write NAME=NUMBER, such as hcn1.ec50=67")
+    found = pharmacology.read_settings(drug, request.settings)
     if request.lateral_distance is not None:
         place = "focal" if request.route.startswith("focal") else "topical"
         found[f"{place}.lateral_distance"] = units.parse(
             request.lateral_distance, "um", "--lateral-distance", signed=place == "topical"
         )
-    drug.values(found)
     return found
 
 
@@ -228,10 +245,10 @@ def _names(text: str, option: str, known: frozenset[str]) -> frozenset[str]:
     return names
 
 
-def _looks(protocol: Protocol, dosing: Dosing) -> tuple[tuple[Look, ...], list[float]]:
+def _looks(protocol: Protocol, dosing: Dosing, option: str) -> tuple[tuple[Look, ...], list[float]]:
     """The looks with their times; ``auto`` becomes one in each phase of the course at the soma."""
     if [look.at for look in protocol.look] != ["auto"]:
-        return protocol.look, protocol.times_min()
+        return protocol.look, protocol.times_min(option)
     found = pharmacology.phase_times(*_course(dosing, _longest(dosing)))
     looks = tuple(
         protocol.look[0].model_copy(update={"at": f"{t:.3g} min", "name": name}) for name, t in found.items()
@@ -241,15 +258,15 @@ def _looks(protocol: Protocol, dosing: Dosing) -> tuple[tuple[Look, ...], list[f
 
 def _longest(dosing: Dosing) -> float:
     """Minutes after which nothing more is looked for."""
-    return max(a.start_min for a in dosing.administrations) + 24 * 60.0
+    return max(a.start_min for a in dosing.administrations) + _HORIZON_MIN
 
 
 def _course(dosing: Dosing, last_min: float) -> tuple[np.ndarray, np.ndarray]:
     """Concentration of the main drug at the soma, on times that are dense at the beginning of every dose."""
     first = min(a.start_min for a in dosing.administrations)
     span = max(last_min - first, 1.0)
-    times = first + np.concatenate([[-1e-3, 1e-3], np.geomspace(0.02, span, 400)])
-    soma = Dosing(dosing.administrations, dosing.depth_um[:1], overrides=dosing.overrides)
+    times = first + np.concatenate([[-1e-3, 1e-3], np.geomspace(0.05, span, 100)])
+    soma = replace(dosing, depth_um=dosing.depth_um[:1], apical=None)
     return times, soma.given(times)[dosing.drug.name][1][:, 0]
 
 

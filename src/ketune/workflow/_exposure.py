@@ -84,7 +84,7 @@ def run_exposure(
     if route is None:
         raise InputError(f"a dose needs a route: give --route, one of {describe_exposure_inputs()}")
     route = pharmacology.canonical_route(route)
-    overrides = _settings(loaded, settings)
+    overrides = pharmacology.read_settings(loaded, settings)
     target_um = _target_depth(loaded, soma_depth, overrides)
     if lateral_distance is not None:
         group = "focal" if route.startswith("focal") else "topical"
@@ -138,24 +138,6 @@ def run_exposure(
             save_figure(lines, folder / "exposure.png")
         result["directory"] = str(output)
     return result
-
-
-def _settings(drug: Drug, settings: Sequence[str]) -> dict[str, float]:
-    out = {}
-    for text in settings:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not value:
-            raise InputError(f"--set '{text}': write NAME=VALUE, such as 'focal.volume=2 nl'")
-        quantity = drug.require(name)
-        unit = "1" if quantity is None else quantity.unit
-        if unit != "1":
-            out[name] = units.parse(value, unit, f"--set {name}", signed=True)
-            continue
-        try:
-            out[name] = float(value)
-        except ValueError:
-            raise InputError(f"--set {name}: '{value}' is not a number; this parameter has no unit") from None
-    return out
 
 
 def _target_depth(drug: Drug, soma_depth: str | None, overrides: dict[str, float]) -> float:
