@@ -75,11 +75,21 @@ class KnownNeuron(FittedNeuron):
         shape = tuning.shape("gaussian", np.array(THETA) - 60.0 - turned, np.full(8, 25.0))
         return np.r_[(1.0 - 0.6 * block) * (5.0 + 20.0 * shape), 3.0 * (1.0 - 0.8 * block)]
 
-    def counts(self, condition: Condition, *, trials: int, seed: int, progress: Progress, text: str) -> Any:
-        self.runs.append(seed)
+    def counts(
+        self,
+        condition: Condition,
+        *,
+        trials: int,
+        seed: int,
+        progress: Progress,
+        text: str,
+        first_trial: int = 0,
+    ) -> Any:
+        numbers = range(first_trial, first_trial + trials)
+        self.runs += numbers
         mean = self.expected(condition.effect)[:, None]
-        common = np.random.default_rng(seed).standard_normal((1, trials))
-        own = np.random.default_rng([seed, 1]).standard_normal((9, trials))
+        common = np.column_stack([np.random.default_rng([seed, i]).standard_normal(1) for i in numbers])
+        own = np.column_stack([np.random.default_rng([seed, i, 1]).standard_normal(9) for i in numbers])
         deviate = np.sqrt(0.9) * common + np.sqrt(0.1) * own
         size = mean / (self.fano - 1.0)
         return Counts(stats.nbinom.ppf(stats.norm.cdf(deviate), size, 1.0 / self.fano).astype(int))
@@ -317,7 +327,8 @@ def test_figures_say_what_they_show(response: DoseResponse, neuron: KnownNeuron,
 
 
 def test_events_are_shared_between_effects(response: DoseResponse, neuron: KnownNeuron) -> None:
-    assert set(neuron.runs) == {11 + block for block in range(16)}
+    budget = response.budget
+    assert set(neuron.runs) == set(range(budget.pool_blocks * budget.block_trials))
 
 
 def test_variance_is_attributed_to_what_causes_it(

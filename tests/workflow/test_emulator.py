@@ -27,7 +27,10 @@ def truth(points: np.ndarray) -> np.ndarray:
 def neuron(points: np.ndarray, fano: float = 2.0, private: float = 0.2):
     """Runs that share their random numbers between effects, apart from a private share of the variance."""
 
-    def run(row: int | None, block: int) -> np.ndarray:
+    def run(row: int | None, first: int, n: int = 1) -> np.ndarray:
+        return np.hstack([one(row, block) for block in range(first, first + n)])
+
+    def one(row: int | None, block: int) -> np.ndarray:
         mean = truth(np.zeros((1, points.shape[1])) if row is None else points[row])[0][:, None]
         common = np.random.default_rng([7, block]).standard_normal((1, BLOCK))
         own = np.random.default_rng([8, block, 0 if row is None else row + 1]).standard_normal((9, BLOCK))
@@ -157,9 +160,9 @@ def test_control_is_reproduced_and_fano_recovered(grown) -> None:
 def test_an_emulator_that_cannot_reach_the_tolerance_says_so() -> None:
     points = cloud(80)
 
-    def rough(row: int | None, block: int) -> np.ndarray:
+    def rough(row: int | None, first: int, n: int) -> np.ndarray:
         # A response that the actions do not determine.
-        counts = neuron(points)(row, block)
+        counts = neuron(points)(row, first, n)
         return counts if row is None else counts * (1 + row % 2)
 
     budget = budget_of(2, checks=4, check_blocks=1, design=8, batch=8, most_design=16)

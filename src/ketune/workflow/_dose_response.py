@@ -52,7 +52,16 @@ class Neuron(Protocol):
     def overrides(self, condition: Condition) -> dict[tuple[str, str], Any]:
         """Parameters of the cell in a condition."""
 
-    def counts(self, condition: Condition, *, trials: int, seed: int, progress: Progress, text: str) -> Any:
+    def counts(
+        self,
+        condition: Condition,
+        *,
+        trials: int,
+        seed: int,
+        progress: Progress,
+        text: str,
+        first_trial: int = 0,
+    ) -> Any:
         """Spike counts of every orientation and the blank."""
 
 
@@ -285,13 +294,18 @@ def dose_response(
     points = space.points(complete)
     seconds = {"effects": time.monotonic() - begun}
 
-    def run(row: int | None, at: int) -> NDArray[np.int_]:
+    def run(row: int | None, first: int, n: int) -> NDArray[np.int_]:
         condition = control
         if row is not None:
             i, j = divmod(row, shape[1])
             condition = Condition("dosed", effect_of(doses.values[j], overrides[i]))
         counts = neuron.counts(
-            condition, trials=budget.block_trials, seed=seed + at, progress=NullProgress(), text=""
+            condition,
+            trials=n * budget.block_trials,
+            first_trial=first * budget.block_trials,
+            seed=seed,
+            progress=NullProgress(),
+            text="",
         )
         return np.asarray(counts.counts)
 

@@ -100,9 +100,16 @@ class FittedNeuron:
         return {**synapse_overrides(self.values), **drugged}
 
     def counts(
-        self, condition: Condition, *, trials: int, seed: int, progress: Progress, text: str
+        self,
+        condition: Condition,
+        *,
+        trials: int,
+        seed: int,
+        progress: Progress,
+        text: str,
+        first_trial: int = 0,
     ) -> SpikeCounts:
-        """Spike counts of every orientation and the blank."""
+        """Spike counts of every orientation and the blank, in trials ``first_trial ...`` of the seed."""
         seconds = len(self.grating.orientation_deg) * trials * self.grating.duration_ms * 1e-3
         with progress.task(text, seconds) as task:
             return simulate_counts(
@@ -113,6 +120,7 @@ class FittedNeuron:
                 self.overrides(condition),
                 n_trials=trials,
                 seed=seed,
+                first_trial=first_trial,
                 on_advance=task.advance,
             )
 
