@@ -103,6 +103,15 @@ def test_a_drug_without_rates_has_no_kinetics():
     assert np.all(at(dosing).nmda_block > 0.5)
     with pytest.raises(InputError, match="--block-model exact: known are equilibrium"):
         bath(1, block_model="exact")
+    with pytest.raises(InputError, match="d-apv is no blocker of the NMDA pore with known rates"):
+        Dosing(dosing.administrations, DEPTH, block_model="markov")
+
+
+def test_a_metabolite_without_rates_is_in_equilibrium():
+    given = Administration(KETAMINE, make_exposure(KETAMINE, "ip", "30 mg/kg"))
+    slow = Dosing((given,), DEPTH, block_model="kinetic").effects([240.0], DRIVE, ["late"])[0]
+    fast = Dosing((given,), DEPTH).effects([240.0], DRIVE, ["late"])[0]
+    assert np.all(slow.nmda_block > fast.nmda_block)  # ketamine leaves slowly
 
 
 def test_dopamine_is_off_by_default_and_small():

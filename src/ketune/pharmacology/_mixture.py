@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ketune.errors import InputError
-from ketune.pharmacology._block import BLOCK_MODELS
+from ketune.pharmacology._block import BLOCK_MODELS, has_kinetics
 from ketune.pharmacology._combined import combined, relative
 from ketune.pharmacology._dopamine import with_dopamine
 from ketune.pharmacology._drug import Drug, load_drug
@@ -77,6 +77,11 @@ class Dosing:
     def __post_init__(self) -> None:
         if self.block_model not in BLOCK_MODELS:
             raise InputError(f"--block-model {self.block_model}: known are {', '.join(BLOCK_MODELS)}")
+        if self.block_model != "equilibrium" and not self._has_rates(self.drug):
+            raise InputError(
+                f"--block-model {self.block_model}: drug {self.drug.name} is no blocker of the NMDA pore with known "
+                "rates (nmda.k_on, nmda.k_esc); leave the option out"
+            )
 
     @property
     def drug(self) -> Drug:
@@ -154,8 +159,10 @@ class Dosing:
         own = {name: x for name, x in self.overrides.get(drug.name, {}).items()}
         resident = sum(b.concentration_uM for b in self.baseline if b.drug.name == drug.name)
         p = self._numbers(drug)
-        pyramid = pyramid_block(self.block_model, drug, p, grid, c + resident, drive, resident)
-        inside = interneuron_block(self.block_model, drug, p, grid, c[:, 0] + resident, resident)
+        # A metabolite or a second drug whose rates are not known is taken in equilibrium.
+        model = self.block_model if self._has_rates(drug) else "equilibrium"
+        pyramid = pyramid_block(model, drug, p, grid, c + resident, drive, resident)
+        inside = interneuron_block(model, drug, p, grid, c[:, 0] + resident, resident)
         at = np.searchsorted(grid, np.asarray(times_min, dtype=float))
         targets = drug.targets if self.targets is None else self.targets & drug.targets
         return [
@@ -175,6 +182,9 @@ class Dosing:
 
     def _numbers(self, drug: Drug) -> dict[str, float]:
         return drug.values(self.overrides.get(drug.name))
+
+    def _has_rates(self, drug: Drug) -> bool:
+        return self._open_channel(drug) and has_kinetics(self._numbers(drug))
 
     def _open_channel(self, drug: Drug) -> bool:
         return drug.laws.get("nmda") == "open-channel"

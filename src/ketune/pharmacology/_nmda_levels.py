@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ketune.errors import InputError
 from ketune.pharmacology import _laws as laws
-from ketune.pharmacology._block import equilibrium_block, has_kinetics, kinetic_block
+from ketune.pharmacology._block import equilibrium_block, kinetic_block
 from ketune.pharmacology._block_levels import BlockLevels, block_levels
 from ketune.pharmacology._block_markov import markov_block
 from ketune.pharmacology._drug import Drug
@@ -99,10 +98,6 @@ def _block(
         "reference_mV": drug.reference_potential_mV,
         "thermal_mV": drug.thermal_voltage_mV,
     }
-    if not has_kinetics(p):
-        raise InputError(
-            f"--block-model {model}: drug {drug.name} has no known rates (nmda.k_on, nmda.k_esc); only equilibrium"
-        )
     start = equilibrium_block(np.full(v.shape, start_uM), v, rate, p, shares, kappa, **at)
     if model == "kinetic":
         return np.asarray(kinetic_block(times_min, c, v, rate, p, shares, kappa, start=start, **at))

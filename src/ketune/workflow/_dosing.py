@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,7 +126,8 @@ def prepare(request: DrugRequest, cell: Cell) -> Prepared:
     xyz = cell.table.xyz_um
     depth = pharmacology.depth_below_pia(xyz[:, 1], xyz[0, 1], soma_depth)
     by_drug = {drug.name: overrides}
-    administrations = protocol.administrations(by_drug, folder, {drug.name: drug})
+    with _named(request.protocol):
+        administrations = protocol.administrations(by_drug, folder, {drug.name: drug})
     dosing = Dosing(
         administrations=administrations,
         depth_um=depth,
@@ -136,7 +138,8 @@ def prepare(request: DrugRequest, cell: Cell) -> Prepared:
         overrides=by_drug,
         apical=cell.table.region == "apical" if request.dopamine else None,
     )
-    looks, times = _looks(protocol, dosing, "" if request.protocol is not None else "--at")
+    with _named(request.protocol):
+        looks, times = _looks(protocol, dosing, "" if request.protocol is not None else "--at")
     course_min, course_uM = _course(dosing, max(times))
     return Prepared(
         dosing=dosing,
@@ -151,6 +154,15 @@ def prepare(request: DrugRequest, cell: Cell) -> Prepared:
         folder=folder,
         assays=assays,
     )
+
+
+@contextmanager
+def _named(file: Path | None) -> Iterator[None]:
+    """Puts the file's name before what is wrong in it."""
+    try:
+        yield
+    except InputError as error:
+        raise (error if file is None else InputError(f"{file}: {error}")) from None
 
 
 def _with_assay(drug: Drug, request: DrugRequest) -> tuple[Drug, tuple[AssayPosterior, ...]]:
