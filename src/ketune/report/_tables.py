@@ -305,12 +305,12 @@ def level_words(a: Application) -> str:
     if a.levels is None:
         return ""
     apart = [
-        f"{d.one} and {d.other} by up to {w.number(abs(d.largest), 2)}"
+        f"{_LEVELS[d.one]} and {_LEVELS[d.other]} by up to {w.number(abs(d.largest), 2)}"
         + ("" if d.time_min is None else f" (at {w.number(d.time_min, 2, 'min')})")
         for d in a.levels.differences
-        if d.largest is not None and "conductance" not in (d.one, d.other)
+        if d.largest is not None and {d.one, d.other} <= _LEVELS.keys()
     ]
-    parts = [f"Largest difference of block in any compartment: {w.listed(apart)}."] if apart else []
+    parts = [f"Largest difference of block in any compartment: {'; '.join(apart)}."] if apart else []
     for span, what, unit in (
         (a.levels.v_bar_mV, "mean potential of open receptors", "mV"),
         (a.levels.rate_hz, "events per synapse", "Hz"),
