@@ -1,5 +1,8 @@
 """Protocols: reading, times, phases."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -124,3 +127,13 @@ def test_a_bath_is_steady_from_the_start_and_never_washes_out():
 def test_no_drug_has_no_phases():
     with pytest.raises(InputError, match="no drug reaches the soma"):
         phase_times(np.arange(3.0), np.zeros(3))
+
+
+def test_the_protocol_of_the_documentation_can_be_used(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
+    example = re.search(r"```toml\n(name = .*?)```", page, re.DOTALL)[1]
+    read = protocol(tmp_path, example)
+    paper, injection = read.administrations({}, tmp_path)
+    assert (paper.exposure.paper_min, injection.start_min) == (20.0, 60.0)
+    assert read.times_min() == [15.0, 70.0]
+    assert read.look[1].trials == 80
