@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketune.errors import InputError
+from ketune.pharmacology import load_drug, read_dose
 from ketune.workflow._dose_range import dose_range
+from ketune.workflow._dose_sweep import _range, with_middle_dose
+from ketune.workflow._dosing import DrugRequest
 
 
 def test_logarithmic_range_has_equal_ratios_and_its_ends() -> None:
@@ -70,3 +73,13 @@ def test_mistakes_are_told_in_one_line(text: str, says: str) -> None:
     assert says in message
     assert "--doses" in message
     assert "\n" not in message
+
+
+def test_doses_of_the_base_are_those_of_a_single_dose() -> None:
+    """A range by weight counts the salt, as `--dose` does, and its middle is the dose that a user would write."""
+    drug = load_drug("ketamine")
+    request = with_middle_dose(DrugRequest(route="ip", as_base=True), "10 mg/kg, 20 mg/kg, 40 mg/kg")
+    assert request.dose == "20 mg/kg"
+    one = read_dose(drug, "ip", "20 mg/kg", as_base=True)
+    assert one == pytest.approx(20 * 274.19 / 237.73)
+    assert _range("10 mg/kg, 20 mg/kg", drug, "ip", True).values[1] == pytest.approx(one)

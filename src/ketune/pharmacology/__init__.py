@@ -13,7 +13,14 @@ from ketune.pharmacology._actions import (
     field_overrides,
     targets_of,
 )
-from ketune.pharmacology._administer import DOSE_UNITS, ROUTES, canonical_route, exposure_from, make_exposure
+from ketune.pharmacology._administer import (
+    DOSE_UNITS,
+    ROUTES,
+    canonical_route,
+    exposure_from,
+    make_exposure,
+    read_dose,
+)
 from ketune.pharmacology._assay import (
     AssayPosterior,
     assay_overrides,
@@ -215,6 +222,7 @@ __all__ = [
     "pyramid_levels",
     "quantile",
     "read_assay",
+    "read_dose",
     "read_protocol",
     "read_settings",
     "read_table",

@@ -96,7 +96,15 @@ def make_exposure(
     if table is not None:
         raise InputError(f"--table belongs to the route table, not to {route}")
     parameters = route_parameters(drug, route, overrides)
-    amount = _amount(drug, route, dose, parameters, as_base)
+    if dose is None:
+        unit = DOSE_UNITS[route]
+        raise InputError(f"route {route} needs a dose, in {unit} or what can be converted to it")
+    if isinstance(dose, str):
+        amount = read_dose(drug, route, dose, as_base=as_base, overrides=overrides)
+    elif np.isfinite(dose) and dose >= 0:
+        amount = float(dose)
+    else:
+        raise InputError(f"dose of {dose:g} {DOSE_UNITS[route]}: give a finite number of zero or more")
     return exposure_from(route, amount, parameters, schedule)
 
 
@@ -174,21 +182,36 @@ def exposure_from(
     return Iontophoresis(rate, 60.0 * p["focal.duration"], medium, depth, lateral, schedule)
 
 
-def _amount(drug: Drug, route: str, dose: str | float | None, p: Mapping[str, float], as_base: bool) -> float:
-    """The dose as a number in the route's unit."""
+def read_dose(
+    drug: Drug,
+    route: str,
+    text: str,
+    *,
+    as_base: bool = False,
+    overrides: Mapping[str, float] | None = None,
+    what: str = "--dose",
+) -> float:
+    """A dose as a person writes it, as a number in the route's unit (``DOSE_UNITS``); mg/kg are of the salt.
+
+    Args:
+        drug: the drug, for its molar masses.
+        route: one of ``ROUTES`` but "table".
+        text: number and unit.
+        as_base: the mass is of the free base instead of the salt.
+        overrides: drug parameters by dotted name.
+        what: the option that the text came from; it opens the error message.
+
+    Raises:
+        InputError: no number, no unit, another dimension, negative, or a mass whose molar mass is not known.
+    """
+    p = drug.values(overrides)
     unit = DOSE_UNITS[route]
-    if dose is None:
-        raise InputError(f"route {route} needs a dose, in {unit} or what can be converted to it")
-    if not isinstance(dose, str):
-        if not (np.isfinite(dose) and dose >= 0):
-            raise InputError(f"dose of {dose:g} {unit}: give a finite number of zero or more")
-        return float(dose)
     if unit == "nA":
-        return parse(dose, "nA", "--dose")
+        return parse(text, "nA", what)
     key = "molar_mass.base" if as_base else "molar_mass.salt"
     if unit == "uM":
-        return parse_concentration(dose, p.get(key), "--dose")
-    mg_kg = parse_dose_per_weight(dose, p.get(key), "--dose")
+        return parse_concentration(text, p.get(key), what)
+    mg_kg = parse_dose_per_weight(text, p.get(key), what)
     if as_base:
         for name in ("molar_mass.salt", "molar_mass.base"):
             if name not in p:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ketune import pharmacology, units
+from ketune import pharmacology
 from ketune.errors import InputError
 from ketune.pharmacology import DOSE_UNITS, Administration, Dosing, Drug, DrugEffect, NmdaDrive
 from ketune.progress import Progress
@@ -29,21 +29,21 @@ def with_middle_dose(request: DrugRequest, doses: str) -> DrugRequest:
         raise InputError("--doses: varies one dose; leave out --protocol and --table")
     if request.dose is None:
         drug, route = pharmacology.load_drug(request.drug), pharmacology.canonical_route(request.route)
-        wanted = dose_range(doses, DOSE_UNITS[route], _reader(drug, route, request.as_base))
-        middle = wanted.values[len(wanted.values) // 2]
+        wanted = _range(doses, drug, route, request.as_base)
+        # As it would be written: a dose of the base is more of the salt, which values are in.
+        written = pharmacology.read_dose(drug, route, f"1 {wanted.unit}", as_base=request.as_base)
+        middle = wanted.values[len(wanted.values) // 2] / written
         request = replace(request, dose=f"{middle:.3g} {wanted.unit}")
     return request if request.at else replace(request, at=("30 min",))
 
 
-def _reader(drug: Drug, route: str, as_base: bool) -> Callable[[str], float]:
-    """Reads one dose with its unit as a number in the route's unit."""
-    mass = drug.values().get("molar_mass.base" if as_base else "molar_mass.salt")
-    unit = DOSE_UNITS[route]
-    if unit == "uM":
-        return lambda text: units.parse_concentration(text, mass, "--doses")
-    if unit == "nA":
-        return lambda text: units.parse(text, "nA", "--doses")
-    return lambda text: units.parse_dose_per_weight(text, mass, "--doses")
+def _range(text: str, drug: Drug, route: str, as_base: bool) -> DoseRange:
+    """The doses of a range or list, in the route's unit."""
+
+    def read(dose: str) -> float:
+        return pharmacology.read_dose(drug, route, dose, as_base=as_base, what="--doses")
+
+    return dose_range(text, DOSE_UNITS[route], read)
 
 
 class DoseSweep:
@@ -135,8 +135,7 @@ class DoseSweep:
 
     def range(self, text: str) -> DoseRange:
         """The doses of a range or list, in the route's unit."""
-        reader = _reader(self.plan.drug, self.route, self.entry.as_base)
-        return dose_range(text, DOSE_UNITS[self.route], reader)
+        return _range(text, self.plan.drug, self.route, self.entry.as_base)
 
     def respond(
         self,
