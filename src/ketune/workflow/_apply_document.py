@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -119,11 +120,16 @@ def levels(plan: Prepared, drive: NmdaDrive) -> dict[str, Any] | None:
 def depth_map(plan: Prepared) -> dict[str, Any]:
     """Free drug and NMDA block over time and depth; the block in equilibrium with assumed activity."""
     grid = np.linspace(0.0, max(60.0, 1.1 * max(plan.times_min)), _MAP_POINTS)
-    at = pharmacology.Dosing(plan.dosing.administrations, _MAP_DEPTHS_UM, overrides=plan.dosing.overrides)
-    given = at.given(grid)[plan.drug.name][1]
-    drive = pharmacology.nmda_drive(plan.numbers(), len(_MAP_DEPTHS_UM))
-    block = pharmacology.pyramid_block("equilibrium", plan.drug, plan.numbers(), grid, given, drive, 0.0)
+    given, numbers = _over_depth(plan, grid), plan.numbers()
+    block = pharmacology.nmda_block(
+        given, numbers["pyramid.v_bar"], plan.drug, overrides=numbers, rate_hz=numbers["pyramid.event_rate"]
+    )
     return {"time_min": grid, "depth_um": _MAP_DEPTHS_UM, "concentration_uM": given, "nmda_block": block}
+
+
+def _over_depth(plan: Prepared, times_min: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Free drug at the depths of the map, ``(t, depths)`` uM."""
+    return replace(plan.dosing, depth_um=_MAP_DEPTHS_UM).given(times_min)[plan.drug.name][1]
 
 
 def condition(
@@ -182,20 +188,15 @@ def printed(plan: Prepared, document: dict[str, Any]) -> dict[str, Any]:
                 "spontaneous_hz": summary["spontaneous_rate_hz"],
             }
         )
-    at = pharmacology.Dosing(plan.dosing.administrations, _MAP_DEPTHS_UM, overrides=plan.dosing.overrides)
-    c = at.given(plan.times_min)[plan.drug.name][1]
-    p, targets = plan.numbers(), plan.dosing.targets
-    drive = pharmacology.nmda_drive(p, len(_MAP_DEPTHS_UM))
-    pore = pharmacology.pyramid_block("equilibrium", plan.drug, p, np.asarray(plan.times_min), c, drive, 0.0)
+    c, targets = _over_depth(plan, plan.times_min), plan.dosing.targets
     rows = [
         pharmacology.effect(
             plan.drug,
             row,
             targets=pharmacology.TARGETS if targets is None else targets,
             overrides=plan.dosing.overrides.get(plan.drug.name),
-            nmda_block=block,
         )
-        for row, block in zip(c, pore, strict=True)
+        for row in c
     ]
     fields = (
         "nmda_block",
