@@ -18,6 +18,7 @@ from ketune._jax import jax, jnp
 from ketune.afferents import STREAMS, Candidates, Drive, rate_hz
 from ketune.cell import Cell, Overrides
 from ketune.engines import create
+from ketune.engines.tape import Gradient, Key
 from ketune.errors import InputError
 from ketune.events import Events
 from ketune.fitting._parameters import drive_at, synapse_overrides, values_of
@@ -180,24 +181,27 @@ class SilentTwin:
         """Gradient of the sum of the lanes' expected spikes, each times its cotangent."""
         events, overrides = self._at(coordinates, features)
         synapses = list(synapse_overrides(values_of(np.asarray(coordinates, float))))
-        tape = self.engine.tape(events, wrt=synapses, overrides=overrides)
-        slope = np.zeros(tape.v_mV.shape)
-        counting = self._counting(len(tape.v_mV))
-        slope[counting, 0] = self._count_slope(
-            jnp.asarray(tape.v_mV[counting, 0], jnp.float64),
-            tuple(hazard.as_dict().values()),
-            jnp.asarray(cotangent, jnp.float64),
-        )
-        found = tape.gradient(slope)
+        _, found = self._pull_back(events, synapses, overrides, hazard, cotangent)
         u = jnp.asarray(coordinates, jnp.float64)
         _, pull = jax.vjp(lambda u: synapse_overrides(values_of(u, jnp)), u)
         (total,) = pull({key: jnp.asarray(found.parameters[key].sum(), jnp.float64) for key in synapses})
         for stream, here in features.index.items():
             f = features.of_stream[stream]
-            own = np.zeros(len(f["height"]))
-            own[: len(here)] = found.weight[here]
-            total = total + self._pull[stream](u, f, jnp.asarray(own))
+            total = total + self._pull[stream](u, f, _filled(found.weight[here].astype(float), 0.0))
         return np.asarray(total)
+
+    def _pull_back(
+        self, events: Events, wrt: Sequence[Key], overrides: Overrides, hazard: Hazard, cotangent: np.ndarray
+    ) -> tuple[Float[Array, "samples lanes"], Gradient]:
+        """The counting voltage, and the derivative of the lanes' expected spikes, each times its cotangent."""
+        tape = self.engine.tape(events, wrt=list(wrt), overrides=overrides)
+        counting = self._counting(len(tape.v_mV))
+        v = jnp.asarray(tape.v_mV[counting, 0], jnp.float64)
+        slope = np.zeros(tape.v_mV.shape)
+        slope[counting, 0] = self._count_slope(
+            v, tuple(hazard.as_dict().values()), jnp.asarray(cotangent, jnp.float64)
+        )
+        return v, tape.gradient(slope)
 
     def drug_gradient(
         self,
@@ -234,19 +238,11 @@ class SilentTwin:
         (drugged, inhibition), pull = jax.vjp(acts, at)
         overrides = dict(zip(keys, map(np.asarray, drugged), strict=True))
         events, _ = self._at(coordinates, features, np.asarray(inhibition))
-        tape = self.engine.tape(events, wrt=keys, overrides={**strengths, **overrides})
-        counting = self._counting(len(tape.v_mV))
-        v = jnp.asarray(tape.v_mV[counting, 0], jnp.float64)
-        constants = tuple(hazard.as_dict().values())
-        slope = np.zeros(tape.v_mV.shape)
-        slope[counting, 0] = self._count_slope(v, constants, jnp.asarray(cotangent, jnp.float64))
-        found = tape.gradient(slope)
+        v, found = self._pull_back(events, keys, {**strengths, **overrides}, hazard, cotangent)
         by_drive = jnp.zeros(2)
         u = jnp.asarray(coordinates, jnp.float64)
         for stream, here in features.index.items():
-            f = features.of_stream[stream]
-            own = np.zeros(len(f["height"]))
-            own[: len(here)] = found.weight[here]
+            f, own = features.of_stream[stream], _filled(found.weight[here].astype(float), 0.0)
             by_drive = (
                 by_drive + jax.vjp(lambda x, s=stream, f=f: self._weight(s, u, f, x), inhibition)[1](own)[0]
             )
