@@ -11,11 +11,13 @@ from ketune.fitting import effort_named
 from ketune.progress import NullProgress, Progress
 from ketune.storage import check_output_directory
 from ketune.workflow._apply import apply_drug
+from ketune.workflow._dosing import DrugRequest
 from ketune.workflow._fit import fit_to_directory
 from ketune.workflow._report import write_report
 
 _UNITS = ("macaque_v2", "macaque_v1")
-_TIMES = ["5 min", "30 min", "120 min"]
+KETAMINE = DrugRequest(dose="10 mg/ml", at=("5 min", "30 min", "120 min"))
+"""What both units get: topical, at wash-in, 30 min and recovery."""
 
 
 def run_demo(
@@ -53,7 +55,7 @@ def run_demo(
             overwrite=overwrite,
             progress=progress,
         )
-        applied = apply_drug(directory, at=_TIMES, overwrite=overwrite, progress=progress)
+        applied = apply_drug(directory, KETAMINE, overwrite=overwrite, progress=progress)
         replays = (fit["replay"], applied["replay"])
         fits.append(
             {
