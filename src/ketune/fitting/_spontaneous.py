@@ -9,9 +9,9 @@ import numpy as np
 from ketune.fitting._counts import CountLikelihood
 
 # Half a spike is added to both counts before their logarithms are compared: below one spike the ratio says little.
-_HALF_SPIKE = 0.5
+HALF_SPIKE = 0.5
 # Standard deviation of the logarithm of the count about a known rate, and of what exceeds a limit.
-_LOG_SD = 0.05
+LOG_SD = 0.05
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class SpontaneousRate:
 
     def penalty(self, mean: float) -> tuple[float, float, float]:
         """Log-density at a mean count up to a constant, its derivative, and the information about the mean."""
-        deviation = np.log((mean + _HALF_SPIKE) / (self.count + _HALF_SPIKE))
+        deviation = np.log((mean + HALF_SPIKE) / (self.count + HALF_SPIKE))
         if not self.known and deviation <= 0:
             return 0.0, 0.0, 0.0
-        slope = 1.0 / (mean + _HALF_SPIKE)
-        variance = _LOG_SD**2
+        slope = 1.0 / (mean + HALF_SPIKE)
+        variance = LOG_SD**2
         return (
             float(-0.5 * deviation**2 / variance),
             float(-deviation / variance * slope),

@@ -1,0 +1,291 @@
+"""Posterior density of a neuron's parameters, as pure functions of coordinates and data.
+
+Spike counts of a stimulus have the mean and the variance that the cell's response surface gives, integrated over the
+trial's shared gain. Which synapses the neuron has is unknown: the drive of its trees deviates from the average
+placement's, alike in all conditions. These deviations, and the error of the surface, are integrated out by Laplace's
+approximation (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, section 3.4: their algorithm 3.1
+with counts in the place of classes).
+
+What decides the form of the computation is a hashable :class:`Structure`, everything else is data: neurons with the same
+stimuli and conditions share one compiled function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from ketune._jax import jax, jnp
+from ketune.afferents import Drive, rate_hz
+from ketune.fitting import FitParameter, drive_at
+from ketune.fitting._spontaneous import HALF_SPIKE, LOG_SD
+from ketune.inference._placement_noise import mean_tuning, tuning_covariance
+from ketune.surface import log_count_law
+from ketune.surface._inputs import other_rates
+from ketune.surface._network import moments as network_moments
+from ketune.surface._network import output as network_output
+
+ANGLE_UNIT_DEG = 20.0
+"""Degrees in one unit of an orientation's coordinate, so that all coordinates are of order one."""
+_GAIN_NODES, _SLOPE_NODES = 7, 1
+_LOWEST_HZ = 1e-6
+_JITTER = 1e-8
+_SCORING_STEPS = 3
+# A mean does not deviate by more than this in its logarithm: far from the data a step would overshoot.
+_LARGEST_DEVIATION = 1.5
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What decides the form of the computation.
+
+    Attributes
+    ----------
+    parameters
+        Shared ones, then each condition's factors.
+    labels
+        Of the conditions.
+    shown
+        By stimulus: whether it is a grating (otherwise a blank).
+    known_placement
+        Whether the synapses are those of one placement, or unknown.
+    drive
+        Afferent parameters that are not fitted.
+    """
+
+    parameters: tuple[FitParameter, ...]
+    labels: tuple[str, ...]
+    shown: tuple[bool, ...]
+    known_placement: bool
+    drive: Drive
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return len(self.parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Predicted spike counts of the average placement, or of the one that is known.
+
+    Attributes
+    ----------
+    mean, fano
+        ``(conditions, stimuli)`` each.
+    covariance
+        ``(conditions * stimuli,) * 2``: of the logarithm of the mean, over placements and errors of the surface.
+    """
+
+    mean: Array
+    fano: Array
+    covariance: Array
+
+
+jax.tree_util.register_dataclass(Moments, data_fields=["mean", "fano", "covariance"], meta_fields=[])
+
+
+def values_at(structure: Structure, x: Any, xp: Any = np) -> dict[str, Any]:
+    """Parameter values at coordinates ``(..., parameters)``."""
+    return {p.name: value_at(p, x[..., i], xp) for i, p in enumerate(structure.parameters)}
+
+
+def value_at(parameter: FitParameter, coordinate: Any, xp: Any = np) -> Any:
+    """Value of a parameter: counts depend on products of rates and conductances, which are straight in logarithms."""
+    if parameter.scale == "log":
+        return xp.exp(coordinate)
+    if parameter.scale == "orientation":
+        return coordinate * ANGLE_UNIT_DEG
+    return parameter.value(coordinate, xp)
+
+
+def coordinate_of(parameter: FitParameter, value: float) -> float:
+    """Inverse of :func:`value_at`."""
+    if parameter.scale == "log":
+        return float(np.log(value))
+    return value / ANGLE_UNIT_DEG if parameter.scale == "orientation" else parameter.coordinate(value)
+
+
+def _tree_rates(structure: Structure, data: Data, drive: Drive) -> tuple[Float[Array, "2 k"], Float[Array, "2 k k"]]:
+    """Rate per excitatory synapse of each tree (Hz) at unit gain, background included.
+
+    With it the covariance of its logarithm over placements.
+    """
+    shown = np.array(structure.shown)
+    stimulus, k = data["orientation_deg"], len(shown)
+    located = data["location_sd"] ** 2 * np.eye(k)
+    if structure.known_placement:
+        return _rates_of_placement(data, drive, shown), jnp.stack([located, located])
+    rates, covariances = [], []
+    for t, (preferred, spread) in enumerate(
+        (
+            (drive.preferred_basal_deg, drive.spread_basal_deg),
+            (drive.preferred_apical_deg, drive.spread_apical_deg),
+        )
+    ):
+        driven = data["driven_share"][t] * drive.peak_rate_hz
+        tuned = mean_tuning(drive, stimulus, preferred, spread)
+        response = jnp.where(shown, drive.afferent_untuned + (1 - drive.afferent_untuned) * tuned, 0.0)
+        whole = drive.background_rate_hz + driven * response
+        evoked = jnp.where(shown, driven * (1 - drive.afferent_untuned) / whole, 0.0)
+        covariance = tuning_covariance(drive, stimulus, preferred, spread) / data["n_driven"][t]
+        rates.append(whole)
+        covariances.append(evoked[:, None] * evoked * covariance + located)
+    return jnp.stack(rates), jnp.stack(covariances)
+
+
+def _rates_of_placement(data: Data, drive: Drive, shown: np.ndarray) -> Float[Array, "2 k"]:
+    rate = rate_hz(
+        replace(drive, gain_sd=0.0),
+        0,
+        gain_deviate=0.0,
+        orientation_deg=data["orientation_deg"][:, None],
+        tree=data["tree"],
+        deviate=data["deviate"],
+        xp=jnp,
+    )
+    total = jnp.stack([(rate * (data["tree"] == t)).sum(axis=1) / data["n_all"][t] for t in (0, 1)])
+    return drive.background_rate_hz + jnp.where(shown, total, 0.0)
+
+
+def _log_inputs(
+    structure: Structure, data: Data, values: Mapping[str, Any], rates: Float[Array, "2 k"]
+) -> Float[Array, "conditions k inputs"]:
+    """Logarithms of the surface's inputs of every condition and stimulus, at unit gain."""
+    drive = drive_at(dict(values), structure.drive)
+    shown = np.array(structure.shown)
+    conditions = []
+    for label in structure.labels:
+        factor = {n: values.get(f"{label}.{n}", 1.0) for n in ("nmda", "pv", "sst")}
+        dosed = replace(drive, gain_sd=0.0, pv_drive=factor["pv"], sst_drive=factor["sst"])
+        columns = (
+            *rates,
+            *other_rates(dosed, 0.0, shown, jnp),
+            values["ampa_nS"],
+            values["nmda_nS"] * factor["nmda"],
+            values["pv_nS"],
+            values["sst_nS"],
+            data["window_s"],
+        )
+        conditions.append(
+            jnp.stack([jnp.log(jnp.maximum(c, _LOWEST_HZ)) * np.ones(len(shown)) for c in columns], axis=-1)
+        )
+    return jnp.stack(conditions)
+
+
+def surface_moments(data: Data, inputs: Float[Array, "... inputs"]) -> tuple[Array, Array]:
+    """Mean count and dispersion at fixed gain: see :class:`ketune.surface.Surface`."""
+    z = (jnp.clip(inputs, data["low"], data["high"]) - data["centre"]) / data["scale"]
+    return network_moments(network_output(data["weights"], z), inputs[..., -1])
+
+
+def moments(structure: Structure, data: Data, x: Any) -> Moments:
+    """Counts of every condition and stimulus, and how they vary with what is unknown of the neuron."""
+    values = values_at(structure, x, jnp)
+    rates, covariances = _tree_rates(structure, data, drive_at(values, structure.drive))
+
+    def predicted(log_factor: Float[Array, "2 1"], nodes: int) -> tuple[Array, Array]:
+        """Logarithm of the mean, and the Fano factor, where all rates of a tree have a factor."""
+        z, weight = np.polynomial.hermite_e.hermegauss(nodes)
+        weight = weight / weight.sum()
+        log_gain = values["gain_sd"] * z - 0.5 * values["gain_sd"] ** 2
+        inputs = _log_inputs(structure, data, values, rates * jnp.exp(log_factor))
+        # The gain multiplies the five rates, which come first.
+        on_rates = np.r_[np.ones(5), np.zeros(inputs.shape[-1] - 5)]
+        mean, dispersion = surface_moments(data, inputs[..., None, :] + log_gain[:, None] * on_rates)
+        total = (mean * weight).sum(axis=-1)
+        variance = ((dispersion * mean + (mean - total[..., None]) ** 2) * weight).sum(axis=-1)
+        return jnp.log(total), variance / total
+
+    unchanged = jnp.zeros((2, 1))
+    log_mean, fano = predicted(unchanged, _GAIN_NODES)
+    slopes = [
+        jax.jvp(lambda x: predicted(x, _SLOPE_NODES)[0], (unchanged,), (unchanged.at[t].set(1.0),))[1].reshape(-1)
+        for t in (0, 1)
+    ]
+    # The surface is smooth: at similar drives it errs alike, so half of the variance of its error is common to all.
+    together = data["surface_sd"] * sum(slopes)
+    covariance = 0.5 * (jnp.diag(together**2) + together[:, None] * together) + _JITTER * jnp.eye(len(together))
+    for steep, own in zip(slopes, covariances, strict=True):
+        covariance = covariance + steep[:, None] * steep * jnp.tile(own, (len(structure.labels),) * 2)
+    return Moments(jnp.exp(log_mean) * data["ratio"], fano * data["fano_ratio"], covariance)
+
+
+def pointwise(data: Data, mean: Array, fano: Array) -> Float[Array, "rows u"]:
+    """Log-probability of each count that occurred, given means and Fano factors ``(conditions, stimuli)``."""
+    c, k = data["at"].T
+    return log_count_law(data["counts"], (mean[c, k] * data["share"])[:, None], fano[c, k][:, None])
+
+
+def _given(data: Data, mean: Array, fano: Array) -> Array:
+    """Log-likelihood of counts, and of what is assumed of blanks (see :class:`ketune.fitting.SpontaneousRate`)."""
+    total = (pointwise(data, mean, fano) * data["times"]).sum()
+    deviation = jnp.log((mean + HALF_SPIKE) / (data["assumed_count"] + HALF_SPIKE))
+    deviation = jnp.where(data["assumed_known"], deviation, jnp.maximum(deviation, 0.0))
+    return total - 0.5 * jnp.sum(jnp.where(data["assumed"], (deviation / LOG_SD) ** 2, 0.0))
+
+
+def likely_deviation(data: Data, predicted: Moments) -> tuple[Array, Array]:
+    """Most likely deviation of the logarithm of each mean from the prediction, and its precision from the data.
+
+    Fisher scoring on counts whose variance is the Fano factor times their mean. Returns ``(conditions * stimuli,)`` each.
+    """
+    total, trials = data["total"].reshape(-1), data["trials"].reshape(-1)
+    mean, fano = predicted.mean.reshape(-1), predicted.fano.reshape(-1)
+    deviation = jnp.zeros_like(mean)
+    for _ in range(_SCORING_STEPS):
+        expected = mean * jnp.exp(deviation)
+        precision = jnp.maximum(trials * expected / fano, 1e-9)
+        target = deviation + (total - trials * expected) / fano / precision
+        root = jnp.sqrt(precision)
+        lower = jnp.linalg.cholesky(jnp.eye(len(mean)) + root[:, None] * predicted.covariance * root)
+        inner = root * (predicted.covariance @ (precision * target))
+        solved = jax.scipy.linalg.cho_solve((lower, True), inner)
+        weighted = precision * target - root * solved
+        deviation = jnp.clip(predicted.covariance @ weighted, -_LARGEST_DEVIATION, _LARGEST_DEVIATION)
+    return deviation, precision
+
+
+def log_likelihood(structure: Structure, data: Data, x: Any) -> Array:
+    """Of the recorded counts, integrated over what is unknown of the placement."""
+    predicted = moments(structure, data, x)
+    deviation, precision = likely_deviation(data, predicted)
+    mean = predicted.mean * jnp.exp(deviation.reshape(predicted.mean.shape))
+    root = jnp.sqrt(precision)
+    lower = jnp.linalg.cholesky(jnp.eye(len(root)) + root[:, None] * predicted.covariance * root)
+    own = jnp.linalg.cholesky(predicted.covariance)
+    distance = jax.scipy.linalg.solve_triangular(own, deviation, lower=True)
+    return _given(data, mean, predicted.fano) - 0.5 * distance @ distance - jnp.log(jnp.diag(lower)).sum()
+
+
+def prior_terms(structure: Structure, data: Data, x: Any) -> Float[Array, " parameters"]:
+    """Logarithm of each parameter's prior."""
+    normal = -0.5 * ((x - data["prior_centre"]) / data["prior_sd"]) ** 2
+    uniform = -jnp.logaddexp(0.0, x) - jnp.logaddexp(0.0, -x)
+    return jnp.where(data["prior_kind"] == 0, normal, jnp.where(data["prior_kind"] == 1, uniform, 0.0))
+
+
+def log_density(structure: Structure, data: Data, x: Any) -> Array:
+    """Likelihood times prior."""
+    return log_likelihood(structure, data, x) + prior_terms(structure, data, x).sum()
+
+
+def _jitted(function: Any) -> Any:
+    return jax.jit(function, static_argnums=0)
+
+
+compiled = {
+    "moments": _jitted(moments),
+    "many_moments": _jitted(jax.vmap(moments, (None, None, 0))),
+    "value_and_gradient": _jitted(jax.value_and_grad(log_density, argnums=2)),
+    "log_densities": _jitted(jax.vmap(log_density, (None, None, 0))),
+    "prior_terms": _jitted(prior_terms),
+}
+"""Compiled once for each structure and shape of the data."""

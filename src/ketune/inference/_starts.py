@@ -1,0 +1,185 @@
+"""The most probable parameters, sought from many starting points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from ketune.errors import InputError
+from ketune.fitting import SpontaneousRate
+from ketune.inference._density import ANGLE_UNIT_DEG
+from ketune.inference._model import JointModel
+
+# Ascents that are this far below the best after their first steps will not catch up.
+_HOPELESS = 20.0
+_FIRST_STEPS, _ALL_STEPS = 30, 200
+_NEAR_DEG = 20.0
+# Starts within this of the best count as having found it.
+SAME_PLACE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What became of one starting point.
+
+    Attributes
+    ----------
+    number
+        Its place in the sequence that the seed fixes.
+    first, last
+        Log-density at the start and where it ended.
+    status
+        ``"screened out"`` (others began better), ``"discarded"`` (hopeless after the first steps), ``"converged"`` or
+        ``"stopped"`` (steps used up).
+    evaluations
+        Gradients used.
+    """
+
+    number: int
+    first: float
+    last: float
+    status: str
+    evaluations: int
+    coordinates: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """Best of several ascents, with all of them."""
+
+    coordinates: np.ndarray
+    log_density: float
+    status: str
+    starts: tuple[Start, ...]
+
+    @property
+    def gradients(self) -> int:
+        """Gradients that all ascents used together."""
+        return sum(s.evaluations for s in self.starts)
+
+    @property
+    def agreeing(self) -> int:
+        """Ascents that ended at the best place, or as high."""
+        return sum(s.status == "converged" and s.last > self.log_density - SAME_PLACE for s in self.starts)
+
+
+def preferred_deg(model: JointModel) -> float:
+    """Preferred orientation of the control's mean counts (vector sum)."""
+    angle = np.asarray(model.orientation_deg)
+    mean = np.array(
+        [np.nan if isinstance(o, SpontaneousRate) else float(o.mean()) for o in model.conditions[0].counts]
+    )
+    known = np.isfinite(angle) & np.isfinite(mean)
+    vector = np.sum((mean[known] - mean[known].min()) * np.exp(2j * np.deg2rad(angle[known])))
+    return float(np.rad2deg(np.angle(vector)) / 2)
+
+
+def find_optimum(
+    model: JointModel,
+    *,
+    seed: int,
+    screened: int = 256,
+    followed: int = 8,
+    start: np.ndarray | None = None,
+) -> Optimum:
+    """Screen random starts, follow the best, discard the hopeless early.
+
+    Parameters
+    ----------
+    screened, followed
+        Starting points drawn from the prior, and how many of them an ascent follows (L-BFGS, SciPy).
+    start
+        Coordinates of one more start, always followed.
+
+    Raises
+    ------
+    InputError
+        The prior excludes ``start``, or no start gives the recording a finite probability.
+    """
+    rng = np.random.default_rng([seed, 21])
+    x = _drawn(model, screened, rng)
+    if start is not None:
+        own = np.asarray(start, float)
+        if not np.isfinite(model.value_and_gradient(own)[0]):
+            raise InputError("the starting point has probability zero under the priors; widen them or move the start")
+        x = np.concatenate([own[None], x])
+    value = model.log_densities(x)
+    value = np.where(np.isfinite(value), value, -np.inf)
+    if not np.isfinite(value).any():
+        raise InputError("no starting point gives the recording a finite probability; widen the priors")
+    order = np.argsort(-value, kind="stable")
+    chosen = list(order[:followed])
+    if start is not None and 0 not in chosen:
+        chosen[-1] = 0
+    early = {i: climb(model, x[i], _FIRST_STEPS) for i in chosen}
+    best = max(r.fun for r in early.values())
+    starts = []
+    for i in range(len(x)):
+        if i not in early:
+            starts.append(Start(i, float(value[i]), float(value[i]), "screened out", 1, x[i]))
+            continue
+        result = early[i]
+        used, status = result.nfev, "discarded"
+        if result.fun > best - _HOPELESS:
+            spread = np.linalg.cholesky(curvature(model, result.x))
+            result = climb(model, result.x, _ALL_STEPS, spread=spread)
+            used, status = used + result.nfev, "converged" if result.success else "stopped"
+        starts.append(Start(i, float(value[i]), float(result.fun), status, int(used), result.x))
+    followed_up = [s for s in starts if s.status in ("converged", "stopped")]
+    top = max(followed_up, key=lambda s: s.last)
+    return Optimum(top.coordinates, top.last, top.status, tuple(starts))
+
+
+def climb(
+    model: JointModel, x: np.ndarray, steps: int, *, spread: np.ndarray | None = None, fixed: int | None = None
+) -> optimize.OptimizeResult:
+    """Ascend by L-BFGS from ``x``; ``fun`` of the result is the log density reached.
+
+    Parameters
+    ----------
+    spread
+        Matrix whose columns the ascent moves along; the coordinates themselves where not given. The factor of a
+        covariance makes the ascent short.
+    fixed
+        Index of a coordinate that stays where it is.
+    """
+    x = np.array(x, float)
+    basis = np.eye(len(x)) if spread is None else spread
+    if fixed is not None:
+        basis = basis.copy()
+        basis[fixed] = 0.0
+
+    def cost(y: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = model.value_and_gradient(x + basis @ y)
+        if not np.isfinite(value):
+            return 1e12, np.zeros(len(y))
+        return -value, -basis.T @ slope
+
+    result = optimize.minimize(
+        cost,
+        np.zeros(basis.shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": steps, "ftol": 1e-8, "gtol": 1e-2},
+    )
+    result.x, result.fun = x + basis @ result.x, -result.fun
+    return result
+
+
+def curvature(model: JointModel, best: np.ndarray) -> np.ndarray:
+    """Covariance of the coordinates from the second derivative at the optimum; open directions keep a finite width."""
+    information = -model.hessian(best)
+    values, vectors = np.linalg.eigh((information + information.T) / 2)
+    return (vectors / np.maximum(np.abs(values), 0.05)) @ vectors.T
+
+
+def _drawn(model: JointModel, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Prior draws, half of them with both trees near the recorded preferred orientation."""
+    x = model.prior_draws(n, rng)
+    near = rng.random(n) < 0.5
+    centre = preferred_deg(model) / ANGLE_UNIT_DEG
+    at = np.flatnonzero(model.is_angle)
+    x[np.ix_(near, at)] = rng.normal(centre, _NEAR_DEG / ANGLE_UNIT_DEG, (int(near.sum()), len(at)))
+    return x

@@ -1,0 +1,12 @@
+"""The response surface of a cell: what its spike counts are at any drive, learnt once from single spiking trials."""
+
+from ketune.surface._build import SurfaceEffort, build_surface
+from ketune.surface._inputs import INPUTS
+from ketune.surface._law import log_count_law
+from ketune.surface._library import surface_key, surface_of
+from ketune.surface._measure import measured
+from ketune.surface._network import Training
+from ketune.surface._surface import Surface, SurfaceError
+from ketune.surface._trials import Trials
+
+__all__ = ["INPUTS", "Surface", "SurfaceEffort", "SurfaceError", "Training", "Trials", "build_surface", "log_count_law", "measured", "surface_key", "surface_of"]

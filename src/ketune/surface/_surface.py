@@ -1,0 +1,136 @@
+"""A response surface: mean and dispersion of a trial's spike count as a smooth function of what the trial is made of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from ketune._jax import jnp
+from ketune.errors import InputError
+from ketune.surface import _network as network
+from ketune.surface._inputs import INPUTS
+from ketune.surface._trials import Trials
+
+FORMAT = "ketune-surface/1"
+
+
+@dataclass(frozen=True)
+class SurfaceError:
+    """How far a surface is from fresh simulated trials.
+
+    Attributes
+    ----------
+    location_sd
+        How differently placements respond to the same event rates, as the standard deviation of a factor on these
+        rates.
+    surface_sd
+        Error that all placements share, in the same way, as the standard deviation of a factor on the rates.
+    bias
+        By range of predicted mean counts: sum of counts over sum of predictions, and its standard error.
+    """
+
+    location_sd: float = 0.0
+    surface_sd: float = 0.0
+    bias: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A trained response surface of one cell.
+
+    Attributes
+    ----------
+    weights
+        Matrix and bias of each layer of the network.
+    centre, scale
+        Of the logarithms of the inputs.
+    low, high
+        Range of each input's logarithm in training; beyond it the surface continues with what it is at the border.
+    error
+        Measured on trials that were not used in training.
+    """
+
+    weights: network.Weights
+    centre: np.ndarray
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    error: SurfaceError
+    made: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def trained(
+        cls, trials: Trials, how: network.Training, *, seed: int, made: dict[str, Any] | None = None
+    ) -> Surface:
+        """Train on single trials."""
+        x = np.log(trials.inputs)
+        centre, scale = x.mean(axis=0), x.std(axis=0)
+        low, high = np.quantile(x, [0.001, 0.999], axis=0)
+        weights = network.train((x - centre) / scale, x[:, -1], trials.counts, how, seed=seed)
+        return cls(weights, centre, scale, low, high, SurfaceError(), dict(made or {}))
+
+    def moments(self, log_inputs: Float[Any, "... inputs"]) -> tuple[Array, Array]:
+        """Mean count and its dispersion (variance over mean) at fixed shared gain.
+
+        Parameters
+        ----------
+        log_inputs
+            Natural logarithms of :data:`ketune.surface.INPUTS`.
+        """
+        z = (jnp.clip(jnp.asarray(log_inputs), self.low, self.high) - self.centre) / self.scale
+        return network.moments(network.output(self.weights, z), jnp.asarray(log_inputs)[..., -1])
+
+    def save(self, path: Path) -> None:
+        """Write the surface as one NumPy archive of plain arrays."""
+        arrays = {f"weight_{i}": w for i, (w, _) in enumerate(self.weights)}
+        arrays |= {f"bias_{i}": b for i, (_, b) in enumerate(self.weights)}
+        about = {
+            "format": FORMAT,
+            "inputs": INPUTS,
+            "layers": len(self.weights),
+            "error": asdict(self.error),
+            "made": self.made,
+        }
+        with path.open("wb") as file:
+            np.savez_compressed(
+                file,
+                about=np.array(json.dumps(about)),
+                centre=self.centre,
+                scale=self.scale,
+                low=self.low,
+                high=self.high,
+                **arrays,
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Surface:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is no response surface, or of another version.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about = json.loads(str(file["about"]))
+                if about["format"] != FORMAT or tuple(about["inputs"]) != INPUTS:
+                    raise InputError(
+                        f"{path}: a response surface of another version of ketune; remove it, it is built again"
+                    )
+                error = about["error"]
+                return cls(
+                    [(file[f"weight_{i}"], file[f"bias_{i}"]) for i in range(about["layers"])],
+                    *(file[name] for name in ("centre", "scale", "low", "high")),
+                    SurfaceError(**{**error, "bias": tuple(map(tuple, error["bias"]))}),
+                    about["made"],
+                )
+        except (OSError, ValueError, KeyError, EOFError) as problem:
+            raise InputError(
+                f"{path}: is no response surface ({problem}); remove it, it is built again"
+            ) from None
