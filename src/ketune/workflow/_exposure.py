@@ -151,10 +151,9 @@ def _target_depth(drug: Drug, soma_depth: str | None, overrides: dict[str, float
 
 def _times(at: Sequence[str], exposure: Exposure) -> Array:
     if at:
-        times = np.array([units.parse(text, "min", "--at") for text in at])
-        if np.any(np.diff(times) <= 0):
-            raise InputError(f"--at {', '.join(at)}: times must rise; give each later than the one before")
-        return times
+        given = [units.parse(text, "min", "--at") for text in at]
+        pharmacology.check_increasing(given, at, "--at")
+        return np.array(given)
     times = np.array(_DEFAULT_TIMES_MIN)
     if isinstance(exposure, Table):
         times = times[(times >= exposure.time_min[0]) & (times <= exposure.time_min[-1])]
