@@ -54,11 +54,14 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
         (b'name = "a', "not valid TOML: "),
         (b'name = "a"\nitem = ]', "(at line 2, column 8); correct it there"),
         (b"name = " + 5000 * b"[", "nested too deeply"),
+        (b"name = " + 5000 * b"9", "a number has too many digits"),
+        (b"name = " + 400 * b"9", "it is " + 60 * "9" + "..."),
+        (b'name = "a"\nitem = [3]', "item.1: not a table of keys; write it as { key = value, ... }"),
         (b"\xff\xfe\x00", "the list is not text in UTF-8; save it as that"),
     ],
     ids=[
         "missing", "unknown", "no string", "entries count from 1", "what it is", "two lines", "no list", "no TOML",
-        "where in the text", "nested", "no text",
+        "where in the text", "nested", "digits", "a long value", "no table", "no text",
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_one_line(tmp_path, content, says):

@@ -22,6 +22,7 @@ from ketune._cli_options import (
     Overwrite,
     Settings,
     SomaDepth,
+    require_output,
     route_option,
 )
 
@@ -79,6 +80,7 @@ def exposure(
     ketune exposure --route table --table measured.csv
     ```
     """
+    require_output(output, overwrite)
     from ketune.workflow import describe_exposure, run_exposure
 
     return _console.perform(

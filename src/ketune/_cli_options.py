@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ketune.errors import InputError
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result that is already there.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
@@ -27,6 +29,19 @@ EngineOption = Annotated[
         "--engine", help="What simulates spikes: compiled for this CPU (native) or under XLA; auto chooses."
     ),
 ]
+
+
+def require_output(output: Path | None, overwrite: bool) -> None:
+    """Refuse --overwrite where nothing is written.
+
+    Raises
+    ------
+    InputError
+        It was given without --output.
+    """
+    if overwrite and output is None:
+        raise InputError("--overwrite needs --output; give it or leave --overwrite out")
+
 
 GIVEN, PLACE, ACTS = "What is given, and when", "Where the neuron is", "What the drug may do"
 

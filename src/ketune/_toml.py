@@ -13,8 +13,13 @@ from pydantic import ValidationError
 from ketune.errors import InputError
 
 # What pydantic says of these is for programmers; what mends them.
-_PLAINER = {"missing": "missing", "extra_forbidden": "unknown key"}
-_MEND = {"missing": "; add it", "extra_forbidden": "; correct its spelling or leave it out"}
+_PLAINER = {"missing": "missing", "extra_forbidden": "unknown key", "model_type": "not a table of keys"}
+_MEND = {
+    "missing": "; add it",
+    "extra_forbidden": "; correct its spelling or leave it out",
+    "model_type": "; write it as { key = value, ... }",
+}
+_LONGEST = 60
 
 
 def read(path: str | Path, what: str) -> dict[str, Any]:
@@ -55,6 +60,10 @@ def parse(text: str, source: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}: not valid TOML: {error}; correct it there") from None
+    except (
+        ValueError
+    ):  # of what is not TOML there is a line above; this is Python's limit to the digits of a number
+        raise InputError(f"{source}: not valid TOML: a number has too many digits; shorten it") from None
     except RecursionError:
         raise InputError(f"{source}: not valid TOML: brackets are nested too deeply; close them") from None
 
@@ -83,5 +92,6 @@ def complaint(error: ValidationError, unnamed: Collection[str] = ()) -> str:
     what = _PLAINER.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     given = first["input"]
     if first["type"] not in (*_PLAINER, "value_error") and isinstance(given, str | int | float):
-        what += f"; it is {given!r}"
+        shown = repr(given)
+        what += f"; it is {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '...'}"
     return " ".join(f"{where + ': ' if where else ''}{what}".split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -99,6 +99,8 @@ class Drug(BaseModel):
 
     @model_validator(mode="after")
     def _checked(self) -> Drug:
+        if not self.name.strip() or not self.name.isprintable():
+            raise ValueError(f"name = {self.name!r}: give the drug a name, on one line")
         for name, quantity in self.parameters.items():
             if name not in KEYS:
                 raise ValueError(f"unknown parameter '{name}'{_nearest(name)}")
@@ -180,10 +182,13 @@ class Drug(BaseModel):
         return {name: q for name, q in self.parameters.items() if q.assumed}
 
 
-def _nearest(name: str) -> str:
+_GROUPS = frozenset(name.split(".")[0] for name in KEYS)
+
+
+def _nearest(name: str, among: Iterable[str] = KEYS) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, KEYS, n=1)
+    close = get_close_matches(name, list(among), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
@@ -240,6 +245,12 @@ def parse_drug(text: str, source: str = "drug file") -> Drug:
 def _drug(raw: Mapping[str, Any], source: str) -> Drug:
     top: dict[str, Any] = {key: value for key, value in raw.items() if not isinstance(value, dict)}
     groups = {key: dict(value) for key, value in raw.items() if isinstance(value, dict)}
+    for name in ("laws", "parameters"):  # fields of a Drug that are no keys of a file
+        if name in top:
+            raise InputError(f"{source}: {name}: unknown key; correct its spelling or leave it out")
+    if unknown := sorted(group for group in groups if group not in _GROUPS):
+        hint = _nearest(unknown[0], _GROUPS) or f"; known: {', '.join(sorted(_GROUPS))}"
+        raise InputError(f"{source}: unknown section '{unknown[0]}'{hint}")
     try:
         laws = {
             group: law_of(group, keys.pop("law", None), set(keys))

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 CORTEX_UM = 2000.0
 """Deepest soma that is accepted (um), beyond the cortex of cat and mouse: a guard against a wrong unit."""
 
+LATEST_MIN = 5e6
+"""Latest time that is accepted (min), about ten years: a guard against a wrong unit."""
+
 _TIMES_AT_ONCE = 64  # a solution holds 0.2 MB for each
 
 
@@ -148,6 +151,8 @@ def concentration(
         )
     if not np.all(np.isfinite(minutes)):
         raise InputError("time: every time must be a finite number of minutes")
+    if np.any(minutes > LATEST_MIN):
+        raise InputError(f"time of {minutes.max():g} min: give at most {LATEST_MIN:g} min, about ten years")
     if isinstance(exposure, Table):
         return interpolated(exposure, depth, minutes, xp)
     lateral = getattr(exposure, "lateral_um", 0.0) if lateral_um is None else _lateral(lateral_um, depth.size)
