@@ -76,14 +76,14 @@ def test_a_region_that_the_morphology_lacks_leaves_its_placements_out():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('mechanism = "km"', 'mechanism = "km"\nnosuch = 1', "density.3.nosuch: Extra inputs"),
-        ("celsius = 37.0", "", "celsius: Field required"),
-        ("v_init_mV = -75.0", "v_init_mV = 20.0", "v_init_mV: Input should be less than -30"),
+        ('mechanism = "km"', 'mechanism = "km"\nnosuch = 1', "density.4.nosuch: unknown key"),
+        ("celsius = 37.0", "", "celsius: missing; add it"),
+        ("v_init_mV = -75.0", "v_init_mV = 20.0", "v_init_mV: Input should be less than -30; it is 20.0"),
         ("d_lambda = 0.3", "d_lambda = 0.0", "d_lambda: Input should be greater than 0"),
         ("soma = 1.0, ais", "some = 1.0, ais", r"unknown region 'some' \(regions: soma, ais"),
         ('label = "km"', 'label = "kv"', "label 'kv' is used twice"),
         ('label = "leak"', 'label = "leek"', "a density mechanism with the label 'leak' is needed"),
-        ("celsius = 37.0", "celsius = ", "not a TOML file"),
+        ("celsius = 37.0", "celsius = ", "not valid TOML: Invalid value .at line"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path, old, new, message):

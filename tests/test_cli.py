@@ -120,15 +120,23 @@ class TestHelp:
         for column in ("orientation_deg", "trial", "spikes", "condition", "window_s", "neuron"):
             assert column in shown
 
-    def test_defaults_and_routes_shown_for_apply_are_those_of_the_drug_model(
-        self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    @pytest.mark.parametrize("command", ["apply", "exposure"])
+    def test_defaults_and_routes_shown_are_those_of_the_drug_model(
+        self, command: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("COLUMNS", "200")
-        assert _console.run(cli.app, ["apply", "--help"]) == 0
+        assert _console.run(cli.app, [command, "--help"]) == 0
         shown = capfd.readouterr().out
-        for option, name in (("--soma-depth", "soma_depth"), ("--lateral-distance", "lateral_distance")):
-            default = load_drug("ketamine").parameters[f"topical.{name}"]
-            in_its_entry = rf"{option}\b((?!--).)*default: \({default.value:g} {default.unit}\)"
+        numbers = load_drug("ketamine").parameters
+        depth, paper, pipette = (
+            f"{numbers[name].value:g} {numbers[name].unit}"
+            for name in ("topical.soma_depth", "topical.lateral_distance", "focal.lateral_distance")
+        )
+        for option, default in (
+            ("--soma-depth", depth),
+            ("--lateral-distance", f"{paper}; pipette {pipette}"),
+        ):
+            in_its_entry = rf"{option}\b((?!--).)*default: \({default}\)"
             assert re.search(in_its_entry, shown, re.DOTALL), option
         for route in ROUTES:
             assert re.search(rf"--route .*\b{route}\b", shown)

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from ketune import _console, cli, mechanisms, verify_files
+from ketune.engines.jax_engine import JaxEngine
+from ketune.engines.neuron_engine import NeuronResult
 from ketune.errors import InputError
-from ketune.verify_files import read_tables, translate_files
+from ketune.verify_files import _comparison, read_tables, translate_files
 
 REFUSED = Path(__file__).parent / "mechanisms" / "mods" / "refused"
 SHOWN = {
@@ -255,7 +257,7 @@ class TestCommand:
 class TestComparison:
     def spoiled(self, monkeypatch: pytest.MonkeyPatch, parameter: str, factor: float) -> None:
         """NEURON simulates another parameter than JAX."""
-        run = verify_files.run_in_processes
+        run = _comparison.run_in_processes
 
         def other(jobs, **options):
             changed = []
@@ -271,7 +273,7 @@ class TestComparison:
                 changed.append(replace(job, cell=cell))
             return run(changed, **options)
 
-        monkeypatch.setattr(verify_files, "run_in_processes", other)
+        monkeypatch.setattr(_comparison, "run_in_processes", other)
 
     def test_a_difference_is_a_no_and_names_its_place(self, monkeypatch, tmp_path) -> None:
         self.spoiled(monkeypatch, "g", 1.0 + 1e-4)
@@ -291,22 +293,22 @@ class TestComparison:
         assert any("do NOT agree" in line for line in lines)
 
     def test_neuron_that_does_not_finish_is_an_error(self, monkeypatch, tmp_path) -> None:
-        lost = verify_files.NeuronResult("crashed", None, "the NEURON process ended with code -11", 1.0)
-        monkeypatch.setattr(verify_files, "run_in_processes", lambda jobs, **_: [lost for _ in jobs])
+        lost = NeuronResult("crashed", None, "the NEURON process ended with code -11", 1.0)
+        monkeypatch.setattr(_comparison, "run_in_processes", lambda jobs, **_: [lost for _ in jobs])
         (entry,) = translate_files(write(tmp_path, "good.mod"), duration_ms=5.0)["files"]
         assert not entry["ok"]
         assert entry["max_dv_mV"] is None
         assert "NEURON, current steps at 37 degC: the NEURON process ended" in entry["errors"][0]["message"]
 
     def test_what_is_no_number_never_agrees(self, monkeypatch, tmp_path) -> None:
-        run = verify_files.JaxEngine.run
+        run = JaxEngine.run
 
         def broken(self, *arguments, **options):
             result = run(self, *arguments, **options)
             result.v_mV[100:, 3] = np.nan
             return result
 
-        monkeypatch.setattr(verify_files.JaxEngine, "run", broken)
+        monkeypatch.setattr(JaxEngine, "run", broken)
         (entry,) = translate_files(write(tmp_path, "good.mod"), duration_ms=5.0)["files"]
         assert not entry["ok"]
         assert entry["max_dv_mV"] == np.inf
@@ -319,13 +321,13 @@ class TestComparison:
 
     def test_temperatures_only_where_they_matter(self, monkeypatch, tmp_path) -> None:
         seen: list[float] = []
-        run = verify_files.run_in_processes
+        run = _comparison.run_in_processes
 
         def note(jobs, **options):
             seen.extend(job.cell.celsius for job in jobs)
             return run(jobs, **options)
 
-        monkeypatch.setattr(verify_files, "run_in_processes", note)
+        monkeypatch.setattr(_comparison, "run_in_processes", note)
         (path,) = write(tmp_path, "good.mod")
         assert translate_files([path], duration_ms=5.0)["ok"]
         assert set(seen) == {37.0}

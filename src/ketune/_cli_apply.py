@@ -10,14 +10,26 @@ from typing import Annotated, Any
 import typer
 
 from ketune import _console
-from ketune._cli_options import Engine, EngineOption, Json, Overwrite
-
-_GIVEN, _PLACE, _ACTS, _SURE = (
-    "What is given, and when",
-    "Where the neuron is",
-    "What the drug may do",
-    "How sure",
+from ketune._cli_options import (
+    ACTS,
+    GIVEN,
+    AsBase,
+    ConcentrationTable,
+    Dose,
+    DoseCount,
+    DrugName,
+    Engine,
+    EngineOption,
+    Every,
+    Json,
+    LateralDistance,
+    Overwrite,
+    Settings,
+    SomaDepth,
+    route_option,
 )
+
+_SURE = "How sure"
 
 
 class BlockModel(StrEnum):
@@ -30,35 +42,9 @@ class BlockModel(StrEnum):
 
 def apply(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A fit that `ketune fit` wrote.")],
-    drug: Annotated[
-        str,
-        typer.Option(
-            "--drug",
-            metavar="NAME",
-            help="A shipped drug (see `ketune drugs list`) or a drug file of your own, FILE.toml.",
-            rich_help_panel=_GIVEN,
-        ),
-    ] = "ketamine",
-    route: Annotated[
-        str | None,
-        typer.Option(
-            "--route",
-            metavar="NAME",
-            help="topical, topical-constant (kept wet), bath, ip, iv, focal-pressure, focal-iontophoresis, table.",
-            show_default="topical; bath for --doses",
-            rich_help_panel=_GIVEN,
-        ),
-    ] = None,
-    dose: Annotated[
-        str | None,
-        typer.Option(
-            "--dose",
-            metavar="AMOUNT",
-            help="With its unit: '10 mg/ml' on the cortex or in a pipette, '30 mg/kg' injected, '5 uM' in a bath, "
-            "'40 nA' ejected.",
-            rich_help_panel=_GIVEN,
-        ),
-    ] = None,
+    drug: DrugName = "ketamine",
+    route: Annotated[str | None, route_option("topical; bath for --doses")] = None,
+    dose: Dose = None,
     at: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,7 +52,7 @@ def apply(
             metavar="TIME",
             help="When to look, after application, such as '30 min'; repeatable. 'auto': once in each phase "
             "(wash-in, steady, wash-out, recovery).",
-            rich_help_panel=_GIVEN,
+            rich_help_panel=GIVEN,
         ),
     ] = None,
     remove: Annotated[
@@ -76,38 +62,20 @@ def apply(
             metavar="TIME",
             help="When the paper is taken off and the surface rinsed.",
             show_default="the drug's: 30 min",
-            rich_help_panel=_GIVEN,
+            rich_help_panel=GIVEN,
         ),
     ] = None,
-    every: Annotated[
-        str | None,
-        typer.Option(
-            "--every", metavar="TIME", help="Repeat an injection, such as '24 h'.", rich_help_panel=_GIVEN
-        ),
-    ] = None,
-    n_doses: Annotated[
-        int, typer.Option("--n-doses", min=1, help="How many doses in all.", rich_help_panel=_GIVEN)
-    ] = 1,
-    base: Annotated[
-        bool,
-        typer.Option("--base", help="The mass is of the free base, not of the salt.", rich_help_panel=_GIVEN),
-    ] = False,
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            "--table",
-            metavar="FILE.csv",
-            help="Your own concentrations: columns time_min, depth_um, concentration_uM.",
-            rich_help_panel=_GIVEN,
-        ),
-    ] = None,
+    every: Every = None,
+    n_doses: DoseCount = 1,
+    base: AsBase = False,
+    table: ConcentrationTable = None,
     protocol: Annotated[
         Path | None,
         typer.Option(
             "--protocol",
             metavar="FILE.toml",
             help="Several doses and looks with their own stimuli, in place of --dose and --at.",
-            rich_help_panel=_GIVEN,
+            rich_help_panel=GIVEN,
         ),
     ] = None,
     baseline: Annotated[
@@ -116,7 +84,7 @@ def apply(
             "--baseline",
             metavar="'DRUG AMOUNT'",
             help="A drug that was there all the time, such as 'isoflurane 0.3 mM' or 'ketamine 1 uM'. Repeatable.",
-            rich_help_panel=_GIVEN,
+            rich_help_panel=GIVEN,
         ),
     ] = None,
     baseline_added: Annotated[
@@ -124,35 +92,17 @@ def apply(
         typer.Option(
             "--baseline-added",
             help="The fitted recording was made without the baseline: add it to control and drug.",
-            rich_help_panel=_GIVEN,
+            rich_help_panel=GIVEN,
         ),
     ] = False,
-    soma_depth: Annotated[
-        str | None,
-        typer.Option(
-            "--soma-depth",
-            metavar="LENGTH",
-            help="Of the soma below the pia.",
-            show_default="300 um",
-            rich_help_panel=_PLACE,
-        ),
-    ] = None,
-    lateral_distance: Annotated[
-        str | None,
-        typer.Option(
-            "--lateral-distance",
-            metavar="LENGTH",
-            help="From the edge of the drug-soaked paper, or from the pipette, to the neuron.",
-            show_default="100 um",
-            rich_help_panel=_PLACE,
-        ),
-    ] = None,
+    soma_depth: SomaDepth = None,
+    lateral_distance: LateralDistance = None,
     block_model: Annotated[
         BlockModel,
         typer.Option(
             "--block-model",
             help="NMDA block in equilibrium with activity, building up (kinetic), or by a receptor scheme (markov).",
-            rich_help_panel=_ACTS,
+            rich_help_panel=ACTS,
         ),
     ] = BlockModel.equilibrium,
     targets: Annotated[
@@ -162,31 +112,22 @@ def apply(
             metavar="NAMES",
             help="Only these, separated by commas: nmda, ampa, pv, sst, vip, hcn1, nav, kv, cal, gabaa, gabatonic.",
             show_default="all that the drug is known to act on",
-            rich_help_panel=_ACTS,
+            rich_help_panel=ACTS,
         ),
     ] = None,
     without: Annotated[
         str | None,
-        typer.Option("--without", metavar="NAMES", help="All but these.", rich_help_panel=_ACTS),
+        typer.Option("--without", metavar="NAMES", help="All but these.", rich_help_panel=ACTS),
     ] = None,
     dopamine: Annotated[
         bool,
         typer.Option(
             "--dopamine",
             help="Add the dopamine layer: an extrapolation from prefrontal cortex.",
-            rich_help_panel=_ACTS,
+            rich_help_panel=ACTS,
         ),
     ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Another value of a number of the drug (`ketune drugs show NAME`), such as 'hcn1.ec50=67 uM'. "
-            "Repeatable.",
-            rich_help_panel=_ACTS,
-        ),
-    ] = None,
+    set_: Settings = None,
     doses: Annotated[
         str | None,
         typer.Option(

@@ -8,27 +8,29 @@ from typing import Annotated
 import typer
 
 from ketune import _console
-from ketune._cli_options import Json, Overwrite
+from ketune._cli_options import (
+    GIVEN,
+    PLACE,
+    AsBase,
+    ConcentrationTable,
+    Dose,
+    DoseCount,
+    DrugName,
+    Every,
+    Json,
+    LateralDistance,
+    Overwrite,
+    Settings,
+    SomaDepth,
+    require_output,
+    route_option,
+)
 
 
 def exposure(
-    dose: Annotated[
-        str | None,
-        typer.Option(
-            "--dose",
-            metavar="AMOUNT",
-            help="With its unit: '10 mg/ml' topical or in a pipette, '5 uM' bath, '30 mg/kg' ip or iv, '40 nA'.",
-        ),
-    ] = None,
-    route: Annotated[
-        str | None,
-        typer.Option(
-            "--route",
-            metavar="NAME",
-            help="topical, topical-constant, bath, ip, iv, focal-pressure, focal-iontophoresis or table.",
-        ),
-    ] = None,
-    drug: Annotated[str, typer.Option("--drug", metavar="NAME", help="Which drug.")] = "ketamine",
+    dose: Dose = None,
+    route: Annotated[str | None, route_option()] = None,
+    drug: DrugName = "ketamine",
     at: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,46 +38,26 @@ def exposure(
             metavar="TIME",
             help="When to look, after the first dose. Repeatable.",
             show_default="10, 30 and 60 min",
+            rich_help_panel=GIVEN,
         ),
     ] = None,
     depth: Annotated[
         list[str] | None,
         typer.Option(
-            "--depth", metavar="LENGTH", help="Below the pia. Repeatable.", show_default="0 to 600 um"
-        ),
-    ] = None,
-    soma_depth: Annotated[
-        str | None,
-        typer.Option(
-            "--soma-depth", metavar="LENGTH", help="Of the target below the pia.", show_default="300 um"
-        ),
-    ] = None,
-    lateral_distance: Annotated[
-        str | None,
-        typer.Option(
-            "--lateral-distance",
+            "--depth",
             metavar="LENGTH",
-            help="From the paper's edge (below zero: under it) or the pipette's tip to the neuron.",
-            show_default="100 um; pipette 50 um",
+            help="Below the pia. Repeatable.",
+            show_default="0 to 600 um",
+            rich_help_panel=PLACE,
         ),
     ] = None,
-    as_base: Annotated[
-        bool, typer.Option("--base", help="The mass is of the free base, not of the salt.")
-    ] = False,
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            "--table", metavar="FILE.csv", help="Of the route table: time_min, depth_um, concentration_uM."
-        ),
-    ] = None,
-    every: Annotated[
-        str | None, typer.Option("--every", metavar="TIME", help="Between doses, such as '24 h'.")
-    ] = None,
-    doses: Annotated[int, typer.Option("--n-doses", min=1, help="How many, by injection or pipette.")] = 1,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Another number of the drug. Repeatable."),
-    ] = None,
+    soma_depth: SomaDepth = None,
+    lateral_distance: LateralDistance = None,
+    as_base: AsBase = False,
+    table: ConcentrationTable = None,
+    every: Every = None,
+    doses: DoseCount = 1,
+    settings: Settings = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Add the other routes at equal NMDA block at the target depth.")
     ] = False,
@@ -98,6 +80,7 @@ def exposure(
     ketune exposure --route table --table measured.csv
     ```
     """
+    require_output(output, overwrite)
     from ketune.workflow import describe_exposure, run_exposure
 
     return _console.perform(

@@ -81,6 +81,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     # Looked up here and not only by the commands, because an error in the arguments is also printed as JSON.
     as_json = "--json" in arguments
     try:
+        _refuse_empty(arguments)
         answer = app(args=list(arguments) or ["--help"], prog_name="ketune", standalone_mode=False)
         if answer == INTERRUPTED:
             return _fail(_INTERRUPTED_MESSAGE, INTERRUPTED, as_json)
@@ -147,7 +148,17 @@ def _dump(result: Mapping[str, Any]) -> str:
 
 def _explain_usage(error: Any) -> str:
     command = error.ctx.command_path if error.ctx is not None else "ketune"
-    return f"{error.format_message().rstrip('.')} (see `{command} --help`)"
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
+    return f"{message} (see `{command} --help`)"
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """An empty argument is a shell variable that was not set, and an empty path would be the current directory."""
+    for before, argument in zip(("", *arguments), arguments, strict=False):
+        option = before if not argument.strip() else argument[:-1]
+        if not argument.strip() or (argument.startswith("--") and argument.endswith("=")):
+            after = f" after {option}" if option.startswith("-") else ""
+            raise InputError(f"an empty argument{after}: give a value (a shell variable may not be set)")
 
 
 def _explain_os_error(error: OSError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ketune import compartments, mechanisms
+from ketune import _toml, compartments, mechanisms
 from ketune.cell import Cell, Placement
 from ketune.errors import InputError
 from ketune.morphology import Morphology, default_morphology
@@ -107,18 +106,9 @@ def read_model(path: str | Path) -> CellModel:
         The file cannot be read, is no TOML, or a key is missing, unknown or out of range.
     """
     path = Path(path)
-    try:
-        content = _beside(path, tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the cell model ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file ({error})") from None
-    try:
+    content = _beside(path, _toml.read(path, "cell model"))
+    with _toml.checking(path):
         return CellModel.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(x) for x in first["loc"]) or "file"
-        raise InputError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _beside(path: Path, content: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import typer
 
 import ketune
 from ketune import _cli_apply, _cli_exposure, _console
-from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed
+from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed, require_output
 from ketune.errors import InputError
 
 app = typer.Typer(
@@ -306,6 +306,7 @@ def verify(
     ```
     """
     if biology:
+        require_output(output, overwrite)
         from ketune.biology import describe, run_biology
 
         return _console.perform(

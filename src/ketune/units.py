@@ -18,7 +18,7 @@ _UNIT_TEXT = re.compile(r"(?:1/)?[A-Za-zµμ%°]+(?:\^?-?\d)?(?:\s*[*/·]\s*[A-Z
 _EXPONENT = re.compile(r"(?<=[A-Za-zµμ])\^?(-?\d)")
 
 _EXAMPLES = {
-    "concentration": "10 mg/ml",
+    "concentration": "5 uM",
     "time": "30 min",
     "length": "300 um",
     "voltage": "-60 mV",
@@ -123,7 +123,7 @@ def parse_concentration(text: str, molar_mass_g_mol: float | None = None, what: 
     Raises:
         InputError: as ``parse``; also for a dose per body weight or an amount, which are no concentrations.
     """
-    example = _EXAMPLES["concentration"]
+    example = "10 mg/ml"
     number, given = _split(text, what, example)
     found = _unit(given, text, what, example)
     quantity = _registry().Quantity(number, found)

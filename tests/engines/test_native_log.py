@@ -8,7 +8,7 @@ import pytest
 from ketune._compiled import compiler
 from ketune.engines import _native_build
 from ketune.engines._kernel_structures import aligned, aligned_copy
-from ketune.engines._native_source import _kernel_file
+from ketune.engines._native_source import kernel_file
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
@@ -26,7 +26,7 @@ N = 1 << 18
 def functions(request, tmp_path_factory):
     """Of arrays, whose size is a multiple of a vector's."""
     dtype = request.param
-    text = ("#define DOUBLE\n" if dtype is np.float64 else "") + _kernel_file("vector.hpp") + SOURCE
+    text = ("#define DOUBLE\n" if dtype is np.float64 else "") + kernel_file("vector.hpp") + SOURCE
     folder = tmp_path_factory.mktemp("functions")
     source, built = folder / "functions.cpp", folder / "functions.so"
     source.write_text(text)

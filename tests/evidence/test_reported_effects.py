@@ -102,7 +102,7 @@ def test_faulty_table_is_one_line(tmp_path, old, new, says):
 
 
 def test_unreadable_table_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot read"):
         read_effects(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not text"):

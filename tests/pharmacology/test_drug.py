@@ -90,6 +90,14 @@ def test_unmeasured_inputs_are_tagged_as_assumptions():
         ("[cal]", "[cal", "not valid TOML"),
         ("low = 16.5", "low = -16.5", "above zero"),
         ('description = "', 'descripton = "', "description"),
+        ('description = "', 'laws = 3\ndescription = "', "laws: unknown key"),
+        ('description = "', 'parameters = 3\ndescription = "', "parameters: unknown key"),
+        ('law = "open-channel"', "law = [1]", "[nmda] law '[1]' is unknown"),
+        ('law = "open-channel"', "law = { a = 1 }", "is unknown; known: open-channel, hill"),
+        ('name = "ketamine"', 'name = ""', "give the drug a name, on one line"),
+        ('name = "ketamine"', 'name = "a\\nb"', "give the drug a name, on one line"),
+        ("[cal]", "[calcium]", "unknown section 'calcium'; did you mean 'cal'?"),
+        ("[cal]", "[cal]\nhill = 3", "cal.hill: not a table of keys; write it as"),
     ],
 )
 def test_faulty_drug_file_is_one_line(old, new, says):
@@ -109,12 +117,21 @@ def test_faulty_drug_file_is_one_line(old, new, says):
         ({"hcn1.ec50": float("nan")}, "finite"),
         ({"hcn1.rho_max": 1.5}, "at most 1"),
         ({"pv.nmda_share": -0.1}, "zero or more"),
+        ({"hcn1.ec50": 1e300}, "hcn1.ec50 = 1e+300 uM is beyond what such a number can be"),
+        ({"topical.reservoir": 1e-300}, "check its unit"),
+        ({"pyramid.v_bar": -1e300}, "check its unit"),
+        ({"nmda.hill": 30.0}, "nmda.hill = 30 is steeper than any binding; give at most 20"),
     ],
 )
 def test_impossible_override_is_one_line(overrides, says):
     with pytest.raises(InputError) as caught:
         load_drug().values(overrides)
     assert says in str(caught.value)
+
+
+def test_a_share_or_a_rate_may_be_as_small_as_one_likes():
+    tiny = {"systemic.norketamine_fraction": 1e-300, "nmda.k_esc": 1e-300}
+    assert load_drug().values(tiny).items() >= tiny.items()
 
 
 def test_samples_have_the_stated_median_and_range():

@@ -21,6 +21,7 @@ from ketune.pharmacology import (
 )
 
 KETAMINE = load_drug()
+NO_NMDA = load_drug("zd7288")
 ARRAYS = (
     "nmda_block",
     "hcn_shift_mV",
@@ -274,6 +275,12 @@ def test_a_target_that_is_switched_off_is_not_reported_as_lacking():
         (lambda: effect(KETAMINE, [1.0], overrides={"nmda.q": 1.0}), "unknown parameter 'nmda.q'"),
         (lambda: nmda_block(1.0, -60.0, KETAMINE, {"2A": 0.5}), "sum to 1"),
         (lambda: nmda_block(1.0, -60.0, KETAMINE, {"3A": 1.0}), "unknown NMDA subunit '3A'"),
+        (lambda: nmda_block(1.0, -60.0, NO_NMDA, {"3A": 1.0}), "unknown NMDA subunit '3A'"),
+        (lambda: nmda_block(-1.0, -60.0, NO_NMDA), "-1 uM is negative"),
+        (lambda: nmda_block(1.0, float("nan"), NO_NMDA), "finite number of mV"),
+        (lambda: nmda_block(-1.0, -60.0, KETAMINE), "-1 uM is negative"),
+        (lambda: nmda_block(1.0, float("nan"), KETAMINE), "finite number of mV"),
+        (lambda: nmda_block(1.0, -60.0, KETAMINE, rate_hz=-1.0), "-1 Hz is negative"),
         (lambda: nmda_block(1.0, -60.0, KETAMINE, "glia"), "unknown cell class 'glia'"),
         (
             lambda: apply_effect(

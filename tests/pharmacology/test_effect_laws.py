@@ -94,7 +94,7 @@ def test_subtype_without_a_number_counts_as_the_average_of_the_known():
         ("[ampa]\nhill = {q1}", "t.toml: [ampa] lacks what its law needs (block: ic50)"),
         ("[gabaa]\nic50 = {q}\nec50 = {q}\ngain_max = {q1}", "keys of several laws (block, modulator)"),
         ("[hcn1]\nec50 = {q}", "dv_max or rho_max"),
-        ("[nmdar]\nec50 = {q}", "unknown parameter 'nmdar.ec50'; did you mean"),
+        ("[nmdar]\nec50 = {q}", "unknown section 'nmdar'; did you mean 'nmda'?"),
     ],
 )
 def test_a_group_must_make_one_law(group, says):

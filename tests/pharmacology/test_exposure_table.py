@@ -66,6 +66,11 @@ def test_bilinear_as_scipy(values, t, z):
         (HEAD + "1,-5,2\n", "depth of -5 um lies above the pia"),
         (HEAD + "1,0,2\n1.0,0,3\n", "line 3: 1 min, 0 um is there twice"),
         (HEAD + "1,0,2\n1,9,3\n2,0,4\n", "no row for 2 min, 9 um"),
+        ("", "no column 'time_min'"),
+        ("time_min," + HEAD + "0,1,0,2\n", "two columns 'time_min'"),
+        (HEAD + "1,0,2,5\n", "line 2: 4 numbers under 3 columns; write decimal points"),
+        (HEAD + "1,0,1e308\n", "line 2: concentration of 1e+308 uM is above 1e+08 uM"),
+        (HEAD + "1,0," + 200_000 * "1" + "\n", "line 2: field larger than field limit"),
     ],
 )
 def test_faulty_table_is_one_line(tmp_path, text, says):

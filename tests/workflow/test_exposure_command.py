@@ -99,6 +99,7 @@ def test_table_of_the_user(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
 
 
 GOOD = ("--route", "topical", "--dose", "10 mg/ml")
+INJECTED = ("--route", "ip", "--dose", "30 mg/kg")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +111,8 @@ GOOD = ("--route", "topical", "--dose", "10 mg/ml")
         (("--route", "ip", "--dose", "10 mg/ml"), "not a dose per body weight"),
         (("--route", "bath", "--dose", "30 mg/kg"), "not a concentration"),
         (("--route", "bath", "--dose", "-5 uM"), "negative"),
-        ((*GOOD, "--at", "30 min", "--at", "10 min"), "times must rise"),
-        ((*GOOD, "--at", "10 min", "--at", "10 min"), "times must rise"),
+        ((*GOOD, "--at", "30 min", "--at", "10 min"), "--at '10 min' does not come after '30 min'"),
+        ((*GOOD, "--at", "10 min", "--at", "10 min"), "does not come after"),
         ((*GOOD, "--depth", "2.5 mm"), "--depth 2.5 mm lies outside the cortex"),
         ((*GOOD, "--depth=-5 um"), "negative"),
         ((*GOOD, "--soma-depth", "3 mm"), "outside the cortex"),
@@ -125,6 +126,20 @@ GOOD = ("--route", "topical", "--dose", "10 mg/ml")
         ((*GOOD, "--at", "0 min", "--compare"), "brings no drug to 300 um by 0 min"),
         (("--route", "table", "--table", "gone.csv"), "gone.csv"),
         (("--drug", "gabazine", *GOOD), "is not known"),
+        (("--route", "bath", "--dose", "1e300 M"), "--dose '1e300 M': no solution is stronger than 100 M"),
+        (("--route", "ip", "--dose", "1e300 mg/kg"), "that is more than the body weighs"),
+        (("--route", "focal-iontophoresis", "--dose", "1 A"), "no pipette passes more than 1 mA"),
+        ((*INJECTED, "--n-doses", "1000000000", "--every", "1 min"), "give 1000 or fewer"),
+        ((*INJECTED, "--at", "1e300 min"), "time of 1e+300 min: give at most 5e+06 min"),
+        ((*GOOD, "--lateral-distance", "-5000 um"), "farther than 564 um from its edge"),
+        ((*GOOD, "--lateral-distance", "1e300 um"), "topical.lateral_distance = 1e+300 um is beyond"),
+        ((*GOOD, "--set", "topical.diffusion=1e300 um^2/s"), "check its unit"),
+        ((*GOOD, "--set", "topical.area=1e300 mm^2"), "check its unit"),
+        ((*GOOD, "--set", "pyramid.v_bar=-1e5 mV"), "no finite nmda_block comes of these numbers"),
+        ((*GOOD, "--set", "hcn1.ec50=67"), "has no unit; write for example '5 uM'"),
+        ((*GOOD, "--set", "topical.soma_depth=3 mm"), "topical.soma_depth 3000 um lies outside the cortex"),
+        ((*GOOD, "--at", ""), "an empty argument after --at: give a value"),
+        ((*GOOD, "--drug="), "an empty argument after --drug: give a value"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -139,3 +154,32 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert err.count("\n") == 1
     assert message in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("exposure", *GOOD, "-o", ""), "an empty argument after -o: give a value"),
+        (("exposure", *GOOD, "--overwrite"), "--overwrite needs --output"),
+        (("verify", "--biology", "-o", " "), "an empty argument after -o: give a value"),
+        (("verify", "--biology", "--overwrite"), "--overwrite needs --output"),
+        (
+            ("verify", "--biology", "--engine", "gpu"),
+            "Invalid value for '--engine': 'gpu' is not one of 'auto'",
+        ),
+        (("drugs", "show", ""), "an empty argument: give a value"),
+    ],
+)
+def test_a_command_without_a_place_or_a_value_writes_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _console.run(cli.app, arguments) == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert message in err
+    assert list(tmp_path.iterdir()) == []

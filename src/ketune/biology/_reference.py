@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from ketune import _toml
 from ketune.afferents import Drive
 from ketune.cell import Cell, Overrides
 from ketune.cell_model import default_cell
@@ -72,7 +72,7 @@ class Reference:
 def reference() -> Reference:
     """The shipped parameter set."""
     text = (resources.files("ketune") / "biology" / "reference.toml").read_text(encoding="utf-8")
-    content = tomllib.loads(text)
+    content = _toml.parse(text, "reference.toml")
     return Reference(
         drive=Drive(**content["drive"]),
         strengths_nS=content["strengths"],

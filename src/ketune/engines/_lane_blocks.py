@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ketune.engines._kernel_structures import Stream, Task, aligned, aligned_copy
-from ketune.engines._native_source import CellSource, PlacementData
+from ketune.engines._native_data import CellSource, PlacementData
 from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV
 from ketune.engines.twin import IONS, Twin
 from ketune.events import Events

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from ketune import _toml
 from ketune.errors import InputError
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
@@ -134,7 +134,7 @@ class EffectTable(BaseModel):
 def reported_effects() -> EffectTable:
     """The shipped table: topical ketamine and orientation tuning in visual cortex."""
     text = (resources.files("ketune.evidence") / "reported_effects.toml").read_text(encoding="utf-8")
-    return _parse(text, "reported_effects.toml")
+    return EffectTable.model_validate(_toml.parse(text, "reported_effects.toml"))
 
 
 def read_effects(path: str | Path) -> EffectTable:
@@ -143,21 +143,6 @@ def read_effects(path: str | Path) -> EffectTable:
     Raises:
         InputError: unreadable, not TOML, a row lacks a key or cites something that is not there.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise InputError(f"{path}: cannot be read ({reason})") from None
-    return _parse(text, str(path))
-
-
-def _parse(text: str, source: str) -> EffectTable:
-    try:
-        return EffectTable(**tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: not valid TOML ({error})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
-        raise InputError(f"{source}: {where + ': ' if where else ''}{message}") from None
+    content = _toml.read(path, "table of reported effects")
+    with _toml.checking(path):
+        return EffectTable.model_validate(content)

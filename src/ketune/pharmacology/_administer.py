@@ -23,7 +23,7 @@ from ketune.pharmacology._exposure import (
     Systemic,
     Topical,
 )
-from ketune.pharmacology._table import read_table
+from ketune.pharmacology._table import MOST_uM, read_table
 from ketune.units import parse, parse_concentration, parse_dose_per_weight
 
 # route -> parameters of the drug that it takes, unit of the dose
@@ -54,6 +54,13 @@ DOSE_UNITS: dict[str, str] = {
 ROUTES = tuple(_TAKES)
 _REPEATABLE = ("ip", "iv", "focal-pressure", "focal-iontophoresis")
 _ALIASES = {"systemic": "ip"}
+_MOST_DOSES = 1000
+# unit of a dose -> the most that there can be, and why
+_MOST: dict[str, tuple[float, str]] = {
+    "uM": (MOST_uM, "no solution is stronger than 100 M"),
+    "mg/kg": (1e6, "that is more than the body weighs"),
+    "nA": (1e6, "no pipette passes more than 1 mA"),
+}
 
 
 def make_exposure(
@@ -102,10 +109,16 @@ def make_exposure(
     if isinstance(dose, str):
         amount = read_dose(drug, route, dose, as_base=as_base, overrides=overrides)
     elif np.isfinite(dose) and dose >= 0:
-        amount = float(dose)
+        amount = _possible(float(dose), DOSE_UNITS[route], f"dose of {dose:g} {DOSE_UNITS[route]}")
     else:
         raise InputError(f"dose of {dose:g} {DOSE_UNITS[route]}: give a finite number of zero or more")
-    return exposure_from(route, amount, parameters, schedule)
+    exposure = exposure_from(route, amount, parameters, schedule)
+    if isinstance(exposure, Topical | ConstantSurface) and exposure.lateral_um < -exposure.radius_um:
+        raise InputError(
+            f"topical.lateral_distance of {exposure.lateral_um:g} um: no point under a paper of "
+            f"{parameters['topical.area']:g} mm^2 is farther than {exposure.radius_um:.0f} um from its edge"
+        )
+    return exposure
 
 
 def route_parameters(
@@ -207,22 +220,31 @@ def read_dose(
     p = drug.values(overrides)
     unit = DOSE_UNITS[route]
     if unit == "nA":
-        return parse(text, "nA", what)
+        return _possible(parse(text, "nA", what), unit, f"{what} '{text}'")
     key = "molar_mass.base" if as_base else "molar_mass.salt"
     if unit == "uM":
-        return parse_concentration(text, p.get(key), what)
+        return _possible(parse_concentration(text, p.get(key), what), unit, f"{what} '{text}'")
     mg_kg = parse_dose_per_weight(text, p.get(key), what)
     if as_base:
         for name in ("molar_mass.salt", "molar_mass.base"):
             if name not in p:
                 raise InputError(f"drug {drug.name}: {name} is not known, so a dose cannot be given as base")
         mg_kg *= p["molar_mass.salt"] / p["molar_mass.base"]
-    return mg_kg
+    return _possible(mg_kg, unit, f"{what} '{text}'")
+
+
+def _possible(amount: float, unit: str, what: str) -> float:
+    most, why = _MOST[unit]
+    if amount > most:
+        raise InputError(f"{what}: {why}; check the unit")
+    return amount
 
 
 def _schedule(route: str, every: str | float | None, n_doses: int) -> Schedule:
     if n_doses < 1:
         raise InputError(f"{n_doses} doses: give 1 or more")
+    if n_doses > _MOST_DOSES:
+        raise InputError(f"{n_doses} doses: give {_MOST_DOSES} or fewer")
     if n_doses == 1:
         if every is not None:
             raise InputError("a time between doses needs more than one dose: give their number too")

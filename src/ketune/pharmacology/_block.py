@@ -137,7 +137,7 @@ def equilibrium_block(
     Raises:
         InputError: negative or non-finite concentration or rate, unknown subunit, shares that do not sum to 1.
     """
-    c, v, rate = _checked(concentration_uM, v_bar_mV, rate_hz, shares, xp)
+    c, v, rate = checked_drive(concentration_uM, v_bar_mV, rate_hz, shares, xp)
     at = {"reference_mV": reference_mV, "thermal_mV": thermal_mV}
     everywhere = xp.zeros(np.broadcast_shapes(c.shape, v.shape, rate.shape))
     if not has_kinetics(p):
@@ -220,9 +220,10 @@ def pieces_of(seconds: Any, c: Any, substeps: int, xp: Any) -> tuple[Any, Any]:
     return xp.diff(seconds)[:, None] * width, c[:-1, None] * (1.0 - middle) + c[1:, None] * middle
 
 
-def _checked(
+def checked_drive(
     concentration_uM: Any, v_bar_mV: Any, rate_hz: Any, shares: Mapping[str, Any], xp: Any
 ) -> tuple[Any, Any, Any]:
+    """The first three as arrays, which with the shares are what :func:`equilibrium_block` accepts."""
     c, v, rate = (as_float64(x, xp) for x in (concentration_uM, v_bar_mV, rate_hz))
     if xp is np:  # traced values cannot be looked at
         if not np.all(np.isfinite(v)):
@@ -250,7 +251,7 @@ def checked_course(
 ) -> tuple[Any, Any, Any, Any]:
     """Times in s, concentration (t, n), potential and rate (n,)."""
     minutes = np.asarray(times_min, dtype=np.float64)
-    c, v, rate = _checked(concentration_uM, v_bar_mV, rate_hz, shares, xp)
+    c, v, rate = checked_drive(concentration_uM, v_bar_mV, rate_hz, shares, xp)
     if minutes.ndim != 1 or minutes.size == 0 or c.ndim != 2 or c.shape[0] != minutes.size:
         raise InputError(
             f"concentration has shape {c.shape}; give one row for each of {minutes.size} times and one column "

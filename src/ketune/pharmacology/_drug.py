@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from ketune import _toml
 from ketune.errors import InputError
 from ketune.pharmacology._schema import KEYS, PREPARATION_KEYS, TARGET_GROUPS, check_number, law_of
 
@@ -99,6 +99,8 @@ class Drug(BaseModel):
 
     @model_validator(mode="after")
     def _checked(self) -> Drug:
+        if not self.name.strip() or not self.name.isprintable():
+            raise ValueError(f"name = {self.name!r}: give the drug a name, on one line")
         for name, quantity in self.parameters.items():
             if name not in KEYS:
                 raise ValueError(f"unknown parameter '{name}'{_nearest(name)}")
@@ -180,10 +182,13 @@ class Drug(BaseModel):
         return {name: q for name, q in self.parameters.items() if q.assumed}
 
 
-def _nearest(name: str) -> str:
+_GROUPS = frozenset(name.split(".")[0] for name in KEYS)
+
+
+def _nearest(name: str, among: Iterable[str] = KEYS) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, KEYS, n=1)
+    close = get_close_matches(name, list(among), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
@@ -204,12 +209,7 @@ def load_drug(name: str | Path = "ketamine") -> Drug:
     """
     text = str(name).strip()
     if text.lower().endswith(".toml"):
-        try:
-            return parse_drug(Path(text).read_text(encoding="utf-8"), source=text)
-        except OSError as error:
-            raise InputError(f"{text}: cannot read the drug file ({error.strerror})") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{text}: the drug file is not UTF-8 text") from None
+        return _drug(_toml.read(text, "drug file"), text)
     known, key = known_drugs(), text.lower()
     if key in known:
         return _shipped(key)
@@ -228,7 +228,7 @@ def _shipped(name: str) -> Drug:
 @lru_cache(maxsize=1)
 def _preparation() -> dict[str, Any]:
     text = (resources.files("ketune.pharmacology") / "preparation.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return _toml.parse(text, "preparation.toml")
 
 
 def parse_drug(text: str, source: str = "drug file") -> Drug:
@@ -239,31 +239,30 @@ def parse_drug(text: str, source: str = "drug file") -> Drug:
     InputError
         Not TOML, or a parameter is missing, unknown, in another unit or outside its range.
     """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: not valid TOML ({error})") from None
+    return _drug(_toml.parse(text, source), source)
+
+
+def _drug(raw: Mapping[str, Any], source: str) -> Drug:
     top: dict[str, Any] = {key: value for key, value in raw.items() if not isinstance(value, dict)}
     groups = {key: dict(value) for key, value in raw.items() if isinstance(value, dict)}
+    for name in ("laws", "parameters"):  # fields of a Drug that are no keys of a file
+        if name in top:
+            raise InputError(f"{source}: {name}: unknown key; correct its spelling or leave it out")
+    if unknown := sorted(group for group in groups if group not in _GROUPS):
+        hint = _nearest(unknown[0], _GROUPS) or f"; known: {', '.join(sorted(_GROUPS))}"
+        raise InputError(f"{source}: unknown section '{unknown[0]}'{hint}")
     try:
         laws = {
             group: law_of(group, keys.pop("law", None), set(keys))
             for group, keys in groups.items()
             if group in TARGET_GROUPS and {f"{group}.{key}" for key in keys} - PREPARATION_KEYS.keys()
         }
-        return Drug(
-            **_fixed() | top,
-            laws=laws,
-            parameters=_dotted(groups)
-            | {k: v for k, v in _dotted(_groups()).items() if k not in _dotted(groups)},
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "parameters")
-        message = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
-        raise InputError(f"{source}: {where + ': ' if where else ''}{message}") from None
     except ValueError as error:
         raise InputError(f"{source}: {error}") from None
+    given = _dotted(groups)
+    prepared = {name: quantity for name, quantity in _dotted(_groups()).items() if name not in given}
+    with _toml.checking(source, unnamed=("parameters",)):
+        return Drug(**_fixed() | top, laws=laws, parameters=given | prepared)
 
 
 def _dotted(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

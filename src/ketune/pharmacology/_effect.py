@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ketune.errors import InputError
 from ketune.pharmacology import _laws as laws
-from ketune.pharmacology._block import equilibrium_block
+from ketune.pharmacology._block import checked_drive, equilibrium_block
 from ketune.pharmacology._drug import Drug
 from ketune.pharmacology._schema import SUBUNITS
 
@@ -188,18 +188,13 @@ def nmda_block(
         Negative concentration, unknown subunit, shares that do not sum to 1.
     """
     p = drug.values(overrides)
-    c = _concentration(concentration_uM)
-    v = np.asarray(v_bar_mV, dtype=np.float64)
-    if not np.all(np.isfinite(v)):
-        raise InputError("mean potential: every value must be a finite number of mV")
     kappa = p["interneuron.kappa"] if subunits == "interneuron" else 1.0
     shares = subunit_fractions(subunits, drug, overrides) if isinstance(subunits, str) else subunits
-    if problem := laws.check_subunits(shares):
-        raise InputError(problem)
     if rate_hz is None:
         p = {name: x for name, x in p.items() if name not in ("nmda.k_on", "nmda.k_esc")}
-    rate = np.asarray(1.0 if rate_hz is None else rate_hz, dtype=np.float64)
-    return np.asarray(block_at_equilibrium(drug, p, c, v, rate, shares, kappa), dtype=np.float64)
+    rate = 1.0 if rate_hz is None else rate_hz
+    block = block_at_equilibrium(drug, p, concentration_uM, v_bar_mV, rate, shares, kappa)
+    return np.asarray(block, dtype=np.float64)
 
 
 def block_at_equilibrium(
@@ -212,9 +207,10 @@ def block_at_equilibrium(
     kappa: Any = 1.0,
     xp: Any = np,
 ) -> Any:
-    """Block of checked arrays by any drug, in NumPy or JAX; arguments as of :func:`equilibrium_block`."""
+    """Block by any drug, in NumPy or JAX; arguments and errors as of :func:`equilibrium_block`."""
     if "nmda" not in drug.laws:
-        return xp.zeros(np.broadcast_shapes(np.shape(c), np.shape(v)))
+        c, v, rate_hz = checked_drive(c, v, rate_hz, shares, xp)
+        return xp.zeros(np.broadcast_shapes(c.shape, v.shape, rate_hz.shape))
     at = {"reference_mV": drug.reference_potential_mV, "thermal_mV": drug.thermal_voltage_mV}
     return equilibrium_block(c, v, rate_hz, p, shares, kappa, xp, **at)
 

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 CORTEX_UM = 2000.0
 """Deepest soma that is accepted (um), beyond the cortex of cat and mouse: a guard against a wrong unit."""
 
+LATEST_MIN = 5e6
+"""Latest time that is accepted (min), about ten years: a guard against a wrong unit."""
+
 _TIMES_AT_ONCE = 64  # a solution holds 0.2 MB for each
 
 
@@ -148,6 +151,8 @@ def concentration(
         )
     if not np.all(np.isfinite(minutes)):
         raise InputError("time: every time must be a finite number of minutes")
+    if np.any(minutes > LATEST_MIN):
+        raise InputError(f"time of {minutes.max():g} min: give at most {LATEST_MIN:g} min, about ten years")
     if isinstance(exposure, Table):
         return interpolated(exposure, depth, minutes, xp)
     lateral = getattr(exposure, "lateral_um", 0.0) if lateral_um is None else _lateral(lateral_um, depth.size)
@@ -245,40 +250,11 @@ def _free(exposure: Any, depth: Array, minutes: Array, lateral: Any, xp: Any) ->
 
             total = _systemic.repeated(law, minutes, s.every_min, s.n_doses, xp)
             return total[:, None] * xp.ones(depth.size)
-        case Puff(medium=m, schedule=s):
+        case Puff(schedule=s) | Iontophoresis(schedule=s):
 
             def law(t: Any) -> Any:
-                return sum(
-                    _focal.puffed(
-                        r,
-                        t,
-                        exposure.amount,
-                        exposure.radius_um,
-                        m.apparent_diffusion_um2_s,
-                        m.retention,
-                        m.clearance_per_s,
-                        xp,
-                    )
-                    for r in _distances(exposure, depth, lateral, xp)
-                )
-
-            return _systemic.repeated(law, 60.0 * minutes, 60.0 * s.every_min, s.n_doses, xp)
-        case Iontophoresis(medium=m, schedule=s):
-
-            def law(t: Any) -> Any:
-                return sum(
-                    _focal.ejected(
-                        r,
-                        t,
-                        exposure.rate,
-                        exposure.duration_s,
-                        m.apparent_diffusion_um2_s,
-                        m.retention,
-                        m.clearance_per_s,
-                        xp,
-                    )
-                    for r in _distances(exposure, depth, lateral, xp)
-                )
+                distances = _distances(exposure, depth, lateral, xp)
+                return sum(_from_tip(exposure, r, t, xp) for r in distances)
 
             return _systemic.repeated(law, 60.0 * minutes, 60.0 * s.every_min, s.n_doses, xp)
         case ConstantSurface(surface_uM=c, medium=medium, radius_um=radius) if np.isinf(radius):
@@ -293,6 +269,14 @@ def _distances(exposure: Puff | Iontophoresis, depth: Array, lateral: Any, xp: A
     return tuple(
         xp.sqrt((depth - sign * exposure.depth_um) ** 2 + lateral**2 + 1e-12) for sign in (1.0, -1.0)
     )
+
+
+def _from_tip(exposure: Puff | Iontophoresis, distance_um: Any, seconds: Any, xp: Any) -> Any:
+    m = exposure.medium
+    tissue = (m.apparent_diffusion_um2_s, m.retention, m.clearance_per_s, xp)
+    if isinstance(exposure, Puff):
+        return _focal.puffed(distance_um, seconds, exposure.amount, exposure.radius_um, *tissue)
+    return _focal.ejected(distance_um, seconds, exposure.rate, exposure.duration_s, *tissue)
 
 
 def _beside_paper(

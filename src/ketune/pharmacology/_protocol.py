@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ketune import _toml
 from ketune.errors import InputError
 from ketune.pharmacology._administer import make_exposure
 from ketune.pharmacology._drug import Drug, load_drug
@@ -151,19 +151,9 @@ def read_protocol(path: str | Path) -> Protocol:
     InputError
         Not readable, no TOML, or a key is missing, unknown or out of range.
     """
-    path = Path(path)
-    try:
-        content: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the protocol ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file ({error})") from None
-    try:
+    content = _toml.read(path, "protocol")
+    with _toml.checking(path):
         return Protocol.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(x + 1 if isinstance(x, int) else x) for x in first["loc"]) or "file"
-        raise InputError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 PHASES = ("control", "wash-in", "steady", "wash-out", "recovery")

@@ -149,11 +149,21 @@ LAWS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
+# Guards of ours: beyond them a number is a mistake in its unit, and the laws leave what floating point can hold.
+_SMALLEST, _LARGEST = 1e-12, 1e9
+_STEEPEST = 20.0
+
+
 def check_number(name: str, number: float) -> None:
     """Raise ValueError where a value of the key cannot be."""
     bound = KEYS[name].bound
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError(f"{name} = {number:g} is not a finite number")
+    if abs(number) > _LARGEST or (bound == "positive" and 0.0 < number < _SMALLEST):
+        unit = "" if KEYS[name].unit == "1" else f" {KEYS[name].unit}"
+        raise ValueError(f"{name} = {number:g}{unit} is beyond what such a number can be; check its unit")
+    if name.endswith(".hill") and number > _STEEPEST:
+        raise ValueError(f"{name} = {number:g} is steeper than any binding; give at most {_STEEPEST:g}")
     if bound == "signed":
         return
     if number < 0 or (number == 0 and bound == "positive"):
@@ -164,7 +174,7 @@ def check_number(name: str, number: float) -> None:
         raise ValueError(f"{name} = {number:g} is a fraction and must be at most 1")
 
 
-def law_of(group: str, named: str | None, given: set[str]) -> str:
+def law_of(group: str, named: object, given: set[str]) -> str:
     """The law that a group's keys make.
 
     Raises
@@ -173,7 +183,7 @@ def law_of(group: str, named: str | None, given: set[str]) -> str:
         The law is not known for the group, a key that it needs is missing, or it is ambiguous.
     """
     laws = LAWS[group]
-    if named is not None and named not in laws:
+    if named is not None and not (isinstance(named, str) and named in laws):
         raise ValueError(f"[{group}] law '{named}' is unknown; known: {', '.join(laws)}")
     fits = [law for law, needs in laws.items() if all(any(key in given for key in line) for line in needs)]
     chosen = [law for law in fits if named in (None, law)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from ketune.errors import InputError
 Array = NDArray[np.float64]
 
 COLUMNS = ("time_min", "depth_um", "concentration_uM")
+MOST_uM = 1e8
+"""No solution is stronger than 100 M."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +51,13 @@ def read_table(path: str | Path) -> Table:
         raise InputError(f"{path}: {error.strerror or error}; --table needs a CSV file") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file; --table needs a CSV file") from None
-    rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    header = [name.strip() for name in rows.fieldnames or ()]
-    rows.fieldnames = header
-    for column in COLUMNS:
-        if column not in header:
-            raise InputError(f"{path}: no column '{column}'; the first line must be {','.join(COLUMNS)}")
     points: dict[tuple[float, float], float] = {}
-    for row in rows:
-        time, depth, value = (
-            _number(row[column], f"{path}, line {rows.line_num}, {column}") for column in COLUMNS
-        )
-        where = f"{path}, line {rows.line_num}"
+    for line, (time, depth, value) in _rows(path, text):
+        where = f"{path}, line {line}"
+        if value > MOST_uM:
+            raise InputError(
+                f"{where}: concentration of {value:g} uM is above {MOST_uM:g} uM; check the unit"
+            )
         if value < 0:
             raise InputError(f"{where}: concentration of {value:g} uM is negative; give zero or more")
         if depth < 0:
@@ -78,6 +76,34 @@ def read_table(path: str | Path) -> Table:
                 )
     grid = np.array([[points[t, d] for d in depths] for t in times])
     return Table(np.array(times), np.array(depths), grid, str(path))
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """The three numbers of each row, with its line."""
+    reader = csv.reader(text.splitlines(), skipinitialspace=True)
+    header: list[str] | None = None
+    try:
+        for row in reader:
+            cells, line = [cell.strip() for cell in row], reader.line_num
+            while cells and not cells[-1]:
+                cells.pop()
+            if header is None:
+                header = cells
+                for column in COLUMNS:
+                    if header.count(column) != 1:
+                        wrong = f"no column '{column}'" if column not in header else f"two columns '{column}'"
+                        raise InputError(f"{path}: {wrong}; the first line must be {','.join(COLUMNS)}")
+            elif len(cells) > len(header):
+                raise InputError(
+                    f"{path}, line {line}: {len(cells)} numbers under {len(header)} columns; write decimal points"
+                )
+            elif cells:
+                given = dict(zip(header, cells, strict=False))
+                yield line, tuple(_number(given.get(c), f"{path}, line {line}, {c}") for c in COLUMNS)
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}; --table needs a CSV file") from None
+    if header is None:
+        raise InputError(f"{path}: no column '{COLUMNS[0]}'; the first line must be {','.join(COLUMNS)}")
 
 
 def interpolated(table: Table, depth_um: Array, times_min: Array, xp: Any = np) -> Any:

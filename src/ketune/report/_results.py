@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from ketune._toml import complaint
 from ketune.errors import InputError
 from ketune.storage import read_json
 
@@ -472,13 +473,8 @@ def _read(path: Path, format: str, kind: type[_Document]) -> _Document:
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = " ".join(str(first["msg"]).removeprefix("Value error, ").split())
         again = "ketune fit" if kind is Fit else "ketune apply"
-        raise InputError(
-            f"{path}: {where + ': ' if where else ''}{what}; make it again with `{again}`"
-        ) from None
+        raise InputError(f"{path}: {complaint(error)}; make it again with `{again}`") from None
 
 
 def array(values: Sequence[Number]) -> npt.NDArray[np.float64]:

@@ -118,7 +118,7 @@ def run_exposure(
         "main_time_min": float(times[main]),
         "times_min": times,
         "depth_um": depths,
-        "routes": [_entry(loaded, *one, depths, times, main, p) for one in seen],
+        "routes": [_finite(_entry(loaded, *one, depths, times, main, p)) for one in seen],
         "cautions": list(loaded.cautions()),
     }
     if output is not None:
@@ -128,7 +128,7 @@ def run_exposure(
         lines = {
             **result,
             "depth_um": fine,
-            "routes": [_entry(loaded, *one, fine, times, main, p) for one in seen],
+            "routes": [_finite(_entry(loaded, *one, fine, times, main, p)) for one in seen],
         }
         with result_directory(output, "exposure", overwrite=overwrite) as folder:
             write_json(folder / "exposure.json", {**result, "provenance": provenance()}, FORMAT)
@@ -144,17 +144,17 @@ def _target_depth(drug: Drug, soma_depth: str | None, overrides: dict[str, float
     if soma_depth is not None:
         overrides["topical.soma_depth"] = units.parse(soma_depth, "um", "--soma-depth")
     depth = drug.values(overrides)["topical.soma_depth"]
-    pharmacology.depth_below_pia([0.0], 0.0, depth)
+    what = "topical.soma_depth" if soma_depth is None else "--soma-depth"
+    pharmacology.depth_below_pia([0.0], 0.0, depth, what=what)
     overrides.setdefault("focal.depth", depth)
     return depth
 
 
 def _times(at: Sequence[str], exposure: Exposure) -> Array:
     if at:
-        times = np.array([units.parse(text, "min", "--at") for text in at])
-        if np.any(np.diff(times) <= 0):
-            raise InputError(f"--at {', '.join(at)}: times must rise; give each later than the one before")
-        return times
+        given = [units.parse(text, "min", "--at") for text in at]
+        pharmacology.check_increasing(given, at, "--at")
+        return np.array(given)
     times = np.array(_DEFAULT_TIMES_MIN)
     if isinstance(exposure, Table):
         times = times[(times >= exposure.time_min[0]) & (times <= exposure.time_min[-1])]
@@ -226,9 +226,12 @@ def _entry(
     main: int,
     p: Mapping[str, float],
 ) -> dict[str, Any]:
-    free = np.asarray(pharmacology.concentration(exposure, depths, times))
-    effects = pharmacology.target_effects(drug, free, {k: v for k, v in p.items() if k in drug.parameters})
-    formed = pharmacology.metabolites(exposure, depths, times)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is looked at
+        free = np.asarray(pharmacology.concentration(exposure, depths, times))
+        effects = pharmacology.target_effects(
+            drug, free, {k: v for k, v in p.items() if k in drug.parameters}
+        )
+        formed = pharmacology.metabolites(exposure, depths, times)
     return {
         "route": route,
         "dose": dose,
@@ -243,6 +246,17 @@ def _entry(
         },
         "notes": _notes(route, exposure, drug, p),
     }
+
+
+def _finite(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry, where its numbers are numbers."""
+    formed = {name: numbers["concentration_uM"] for name, numbers in entry["metabolites"].items()}
+    for what, values in {"concentration_uM": entry["concentration_uM"], **formed, **entry["effects"]}.items():
+        if not np.all(np.isfinite(values)):
+            raise InputError(
+                f"route {entry['route']}: no finite {what} comes of these numbers; check --dose, --at and --set"
+            )
+    return entry
 
 
 def _notes(route: str, exposure: Exposure, drug: Drug, p: Mapping[str, float]) -> list[str]:
