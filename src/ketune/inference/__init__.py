@@ -3,6 +3,7 @@
 from ketune.inference._compare import Hypothesis, compare, stratified_folds
 from ketune.inference._diagnostics import Diagnostics, diagnose
 from ketune.inference._predictive import (
+    SURPRISING,
     CurveCheck,
     IndexCheck,
     PredictiveCheck,
@@ -15,6 +16,7 @@ from ketune.inference._tree import posterior_tree, read_posterior, write_posteri
 from ketune.inference._verdict import Identifiability, Verdict, identify
 
 __all__ = [
+    "SURPRISING",
     "CurveCheck",
     "Diagnostics",
     "Hypothesis",

@@ -1,9 +1,9 @@
 """Which hypothesis predicts trials that it has not seen: expected log predictive density by cross-validation.
 
 After Vehtari, Gelman & Gabry 2017 (Stat Comput 27:1413). Hypotheses are compared on the *same* held-out trials, so the
-standard error of a difference is that of the paired differences, usually far below those of the two sums. The paper's
-warning is kept: where the difference is below 4, the hypotheses predict alike and its standard error is
-itself unreliable (Sivula, Magnusson & Vehtari 2020, arXiv:2008.10296).
+standard error of a difference is that of the paired differences, usually far below those of the two sums. Where the
+difference is below 4, the hypotheses predict alike, and its standard error is itself unreliable (Sivula, Magnusson &
+Vehtari 2020, arXiv:2008.10296).
 """
 
 from __future__ import annotations

@@ -136,11 +136,11 @@ def _read_mixing(name: str, r_hat: float) -> _Finding:
     if r_hat <= R_HAT_CAUTION:
         return (
             "caution",
-            f"chains disagree about {name} (R-hat {r_hat:.2f}): treat its interval as provisional; run more draws",
+            f"chains disagree about {name} (R-hat {r_hat:.3f}): treat its interval as provisional; run more draws",
         )
     return (
         "failed",
-        f"chains tell different stories about {name} (R-hat {r_hat:.2f}): its interval means nothing; "
+        f"chains tell different stories about {name} (R-hat {r_hat:.3f}): its interval means nothing; "
         "run longer or look for several solutions",
     )
 
