@@ -52,19 +52,29 @@ def jsonable(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: a reader sees the old file or the whole new one, also after a crash."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Write a file in one step: a reader sees the old file or the whole new one, also after a crash.
+
+    Yields the name to write under, in the same directory; when the block ends, that file takes the place of `path`;
+    when it raises, nothing is left of it.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
+        yield unfinished
+        with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException:
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step, as `whole_file`."""
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, document: Mapping[str, Any], format: str) -> None:

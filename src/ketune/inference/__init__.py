@@ -1,29 +1,63 @@
-"""What recorded spike counts say of a neuron: joint model of its conditions, optimum, profiles and posterior."""
+"""What recorded spike counts say of a neuron: joint model, optimum, profiles, posterior, verdicts and checks."""
 
+from ketune.inference._compare import Hypothesis, compare, stratified_folds
 from ketune.inference._conditions import ACTIONS, ConditionCounts, check_conditions
 from ketune.inference._density import Moments
+from ketune.inference._diagnostics import Diagnostics, diagnose
 from ketune.inference._model import JointModel
 from ketune.inference._placement_noise import Trees
+from ketune.inference._predictive import (
+    SURPRISING,
+    CurveCheck,
+    IndexCheck,
+    PredictiveCheck,
+    check_predictive,
+    tail_probability,
+)
 from ketune.inference._priors import Prior, normal_over
 from ketune.inference._profile import Profile, profiles
+from ketune.inference._profile_verdict import identify_profile
 from ketune.inference._sample import Draws, sample
 from ketune.inference._starts import Optimum, Start, curvature, find_optimum
+from ketune.inference._text import fit_report, posterior_correlations
+from ketune.inference._tree import posterior_tree, read_posterior, write_posterior
+from ketune.inference._verdict import Identifiability, Verdict, identify
 
 __all__ = [
     "ACTIONS",
+    "SURPRISING",
     "ConditionCounts",
+    "CurveCheck",
+    "Diagnostics",
     "Draws",
+    "Hypothesis",
+    "Identifiability",
+    "IndexCheck",
     "JointModel",
     "Moments",
     "Optimum",
+    "PredictiveCheck",
     "Prior",
     "Profile",
     "Start",
     "Trees",
+    "Verdict",
     "check_conditions",
+    "check_predictive",
+    "compare",
     "curvature",
+    "diagnose",
     "find_optimum",
+    "fit_report",
+    "identify",
+    "identify_profile",
     "normal_over",
+    "posterior_correlations",
+    "posterior_tree",
     "profiles",
+    "read_posterior",
     "sample",
+    "stratified_folds",
+    "tail_probability",
+    "write_posterior",
 ]

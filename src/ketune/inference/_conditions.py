@@ -45,7 +45,9 @@ class ConditionCounts:
     def parameters(self) -> tuple[FitParameter, ...]:
         """The factors that are fitted for this condition."""
         return tuple(
-            FitParameter(f"{self.label}.{name}", "", *_FACTOR, "linear", f"{self.label}: {_ACTION_MEANING[name]}")
+            FitParameter(
+                f"{self.label}.{name}", "", *_FACTOR, "linear", f"{self.label}: {_ACTION_MEANING[name]}"
+            )
             for name in self.actions
         )
 

@@ -113,7 +113,9 @@ def coordinate_of(parameter: FitParameter, value: float) -> float:
     return value / ANGLE_UNIT_DEG if parameter.scale == "orientation" else parameter.coordinate(value)
 
 
-def _tree_rates(structure: Structure, data: Data, drive: Drive) -> tuple[Float[Array, "2 k"], Float[Array, "2 k k"]]:
+def _tree_rates(
+    structure: Structure, data: Data, drive: Drive
+) -> tuple[Float[Array, "2 k"], Float[Array, "2 k k"]]:
     """Rate per excitatory synapse of each tree (Hz) at unit gain, background included.
 
     With it the covariance of its logarithm over placements.
@@ -207,12 +209,16 @@ def moments(structure: Structure, data: Data, x: Any) -> Moments:
     unchanged = jnp.zeros((2, 1))
     log_mean, fano = predicted(unchanged, _GAIN_NODES)
     slopes = [
-        jax.jvp(lambda x: predicted(x, _SLOPE_NODES)[0], (unchanged,), (unchanged.at[t].set(1.0),))[1].reshape(-1)
+        jax.jvp(lambda x: predicted(x, _SLOPE_NODES)[0], (unchanged,), (unchanged.at[t].set(1.0),))[
+            1
+        ].reshape(-1)
         for t in (0, 1)
     ]
     # The surface is smooth: at similar drives it errs alike, so half of the variance of its error is common to all.
     together = data["surface_sd"] * sum(slopes)
-    covariance = 0.5 * (jnp.diag(together**2) + together[:, None] * together) + _JITTER * jnp.eye(len(together))
+    covariance = 0.5 * (jnp.diag(together**2) + together[:, None] * together) + _JITTER * jnp.eye(
+        len(together)
+    )
     for steep, own in zip(slopes, covariances, strict=True):
         covariance = covariance + steep[:, None] * steep * jnp.tile(own, (len(structure.labels),) * 2)
     return Moments(jnp.exp(log_mean) * data["ratio"], fano * data["fano_ratio"], covariance)

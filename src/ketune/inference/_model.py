@@ -192,7 +192,8 @@ class JointModel:
     def hessian(self, x: np.ndarray) -> np.ndarray:
         """Second derivative of the log density: central differences of the gradient, which cost no compilation."""
         columns = [
-            (self.value_and_gradient(x + step)[1] - self.value_and_gradient(x - step)[1]) / (2 * _HESSIAN_STEP)
+            (self.value_and_gradient(x + step)[1] - self.value_and_gradient(x - step)[1])
+            / (2 * _HESSIAN_STEP)
             for step in _HESSIAN_STEP * np.eye(len(x))
         ]
         return (np.array(columns) + np.array(columns).T) / 2

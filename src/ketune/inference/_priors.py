@@ -58,7 +58,9 @@ def normal_over(parameter: FitParameter, low: float, high: float) -> Prior:
         The range is empty, or not inside the parameter's bounds.
     """
     if parameter.scale == "orientation":
-        raise InputError(f"prior of '{parameter.name}': orientations are learnt from the data alone; leave it out")
+        raise InputError(
+            f"prior of '{parameter.name}': orientations are learnt from the data alone; leave it out"
+        )
     if not parameter.low <= low < high <= parameter.high:
         raise InputError(
             f"prior of '{parameter.name}': {low:g} to {high:g} is no range within its bounds, {parameter.low:g} to "

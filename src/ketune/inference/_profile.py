@@ -70,7 +70,9 @@ def profiles(
     return tuple(found)
 
 
-def _profile(model: JointModel, best: np.ndarray, i: int, covariance: np.ndarray, threshold: float) -> Profile:
+def _profile(
+    model: JointModel, best: np.ndarray, i: int, covariance: np.ndarray, threshold: float
+) -> Profile:
     sd = float(np.sqrt(covariance[i, i]))
     lowest, highest = _limits(model, best, i)
     # How the others follow this one, and how they vary with it held.

@@ -103,7 +103,9 @@ def find_optimum(
     if start is not None:
         own = np.asarray(start, float)
         if not np.isfinite(model.value_and_gradient(own)[0]):
-            raise InputError("the starting point has probability zero under the priors; widen them or move the start")
+            raise InputError(
+                "the starting point has probability zero under the priors; widen them or move the start"
+            )
         x = np.concatenate([own[None], x])
     value = model.log_densities(x)
     value = np.where(np.isfinite(value), value, -np.inf)
@@ -133,7 +135,12 @@ def find_optimum(
 
 
 def climb(
-    model: JointModel, x: np.ndarray, steps: int, *, spread: np.ndarray | None = None, fixed: int | None = None
+    model: JointModel,
+    x: np.ndarray,
+    steps: int,
+    *,
+    spread: np.ndarray | None = None,
+    fixed: int | None = None,
 ) -> optimize.OptimizeResult:
     """Ascend by L-BFGS from ``x``; ``fun`` of the result is the log density reached.
 

@@ -198,7 +198,7 @@ def plot_orientations(
     axes.errorbar(x + offset, y1, bars, ls=line or "none", label=label, lw=1.5, **look)
     if blank.any():
         bars = None if error is None else e[blank]
-        axes.errorbar(np.full(blank.sum(), _blank_at(theta)) + offset, y[blank], bars, ls="none", **look)
+        axes.errorbar(np.full(blank.sum(), blank_at(theta)) + offset, y[blank], bars, ls="none", **look)
 
 
 def orientation_axis(axes: Axes, orientation_deg: Sequence[Number]) -> None:
@@ -207,12 +207,12 @@ def orientation_axis(axes: Axes, orientation_deg: Sequence[Number]) -> None:
     ticks = [0.0, 45.0, 90.0, 135.0, 180.0]
     labels = [f"{tick:.0f}" for tick in ticks]
     if np.isnan(theta).any():
-        ticks, labels = [_blank_at(theta), *ticks], ["blank", *labels]
+        ticks, labels = [blank_at(theta), *ticks], ["blank", *labels]
     axes.set_xticks(ticks, labels)
     axes.set_xlabel("orientation (degrees)")
 
 
-def _blank_at(theta: Array) -> float:
+def blank_at(theta: Array) -> float:
     return min(0.0, float(np.nanmin(theta, initial=0.0))) - 30.0
 
 

@@ -11,7 +11,7 @@ from ketune.tuning._read import read_recording, shipped_recording, shipped_recor
 from ketune.tuning._recording import DEFAULT_CONDITION, OrientationCounts, Recording
 from ketune.tuning._search import fit_many
 from ketune.tuning._shapes import half_width_deg, shape
-from ketune.tuning._shift import Shift, remeasure, shift, wrap_orientation
+from ketune.tuning._shift import Shift, fit_counts_many, remeasure, shift, wrap_orientation
 from ketune.tuning._summary import TuningSummary, summarise, summarise_recording
 from ketune.tuning._variability import (
     FanoFactor,
@@ -36,6 +36,7 @@ __all__ = [
     "fano_by_orientation",
     "fano_factor",
     "fit_counts",
+    "fit_counts_many",
     "fit_curve",
     "fit_many",
     "half_width_deg",

@@ -181,7 +181,15 @@ def fit_counts_many(
     n: npt.NDArray[np.int64],
     model: Model = "gaussian",
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """`fit_counts` for many recordings: preferred orientation, amplitude, baseline, sigma."""
+    """`fit_counts` for many recordings of the same orientations, without errors and status.
+
+    Args:
+        theta: (m,) orientations, degrees; mean, variance: (k, m) of the counts; n: (m,) trials.
+
+    Returns:
+        Preferred orientation in [0, 180), amplitude, baseline and sigma, each (k,). A recording without tuning has
+        amplitude 0 and an arbitrary preferred orientation.
+    """
     # The first fit only sets the weights of the second, which hardly depend on its last digits.
     first = fit_many(theta, mean, count_sem(mean, variance, n), model=model, halvings=2)
     preferred, amplitude, baseline, sigma = (x[:, None] for x in first)
