@@ -1,7 +1,7 @@
 """Recovery of known parameters from spikes of the spiking cell: coverage of intervals, errors, verdicts.
 
-Synthetic neurons are drawn from the priors, each with synapses of its own that the analysis does not know. Their control
-and drug recordings come from the spiking cell with independent seeds; NEURON replays one trial per orientation.
+Synthetic neurons are drawn from the priors, each with synapses of its own that the analysis does not know. Their
+control and drug recordings come from the spiking cell with independent seeds; NEURON replays one trial per orientation.
 
     python benchmarks/recovery.py --neurons 20 --output recovery.json [--replay]
 """
@@ -28,6 +28,8 @@ from ketune.inference import (
     Trees,
     curvature,
     find_optimum,
+    identify,
+    identify_profile,
     profiles,
     sample,
 )
@@ -66,7 +68,7 @@ class Bench:
         """Parameters of one synthetic neuron."""
         model, rng = self.model(empty_conditions()), np.random.default_rng([seed, 51])
         while True:
-            x = np.concatenate([model.prior_draws(1, rng)[0], np.zeros(model.n_latent)])
+            x = model.prior_draws(1, rng)[0]
             mean = model.moments(x).mean
             if PEAK_COUNT[0] < mean[0].max() < PEAK_COUNT[1] and mean[1].max() > 0.5 * PEAK_COUNT[0]:
                 return {n: float(v) for n, v in model.values(x).items()}
@@ -84,7 +86,13 @@ class Bench:
         for i, (label, actions) in enumerate((("control", ()), ("ketamine", ACTIONS))):
             drive, overrides = self.condition(values, label)
             counts = simulate_counts(
-                self.engine, layout, self.grating, drive, overrides, n_trials=TRIALS, seed=1000 * seed + 500 * i + 7
+                self.engine,
+                layout,
+                self.grating,
+                drive,
+                overrides,
+                n_trials=TRIALS,
+                seed=1000 * seed + 500 * i + 7,
             ).counts
             found.append(ConditionCounts(label, tuple(counts), actions))
         return tuple(found)
@@ -103,7 +111,9 @@ class Bench:
                 layout, grating, drive, trials=range(1), seed=1000 * seed + 500 * i + 7, dt_ms=DT_MS
             )
             jobs = [NeuronJob(self.cell, events, lane, overrides=overrides) for lane in range(events.n_lanes)]
-            twin = exact.run(events, overrides=overrides, keep_voltage=False).counts(from_ms=grating.warm_up_ms)
+            twin = exact.run(events, overrides=overrides, keep_voltage=False).counts(
+                from_ms=grating.warm_up_ms
+            )
             for lane, result in enumerate(run_in_processes(jobs)):
                 same &= result.run is not None and result.run.count(grating.warm_up_ms, np.inf) == twin[lane]
         return bool(same)
@@ -123,7 +133,9 @@ def derived(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def analysed(bench: Bench, values: dict[str, float], conditions: tuple[ConditionCounts, ...], seed: int) -> dict:
+def analysed(
+    bench: Bench, values: dict[str, float], conditions: tuple[ConditionCounts, ...], seed: int
+) -> dict:
     """Intervals of one neuron."""
     model, seconds = bench.model(conditions), {}
 
@@ -138,7 +150,10 @@ def analysed(bench: Bench, values: dict[str, float], conditions: tuple[Condition
     profiled = timed("profiles", lambda: profiles(model, best.coordinates, covariance, level=LEVEL))
     draws = timed("posterior", lambda: sample(model, best.coordinates, covariance, seed=seed))
     posterior, at_best = model.values(draws.coordinates), model.values(best.coordinates)
-    rows = {}
+    rows, rng = {}, np.random.default_rng(seed)
+    prior = model.values(model.prior_draws(4000, rng))
+    prior |= derived(prior)
+    scales = {p.name: p.scale for p in model.parameters}
     everything = {**posterior, **derived(posterior)}
     truth = {**values, **derived({n: np.asarray(v) for n, v in values.items()})}
     for name, x in everything.items():
@@ -147,6 +162,15 @@ def analysed(bench: Bench, values: dict[str, float], conditions: tuple[Condition
             true, x = true % 180.0, x % 180.0
             centre = np.rad2deg(np.angle(np.exp(2j * np.deg2rad(x)).mean())) / 2
             x, true = _around(x, centre), _around(true, centre)
+        scale = scales.get(name, "log")
+        how = (
+            {"period": 180.0}
+            if scale == "orientation"
+            else {"to_normal": np.log}
+            if scale == "log"
+            else {"bounds": (0.0, 1.25)}
+        )
+        found = identify(name, x, prior[name], level=LEVEL, **how)
         low, median, high = np.quantile(x, [0.5 - LEVEL / 2, 0.5, 0.5 + LEVEL / 2])
         rows[name] = {
             "truth": true,
@@ -156,12 +180,22 @@ def analysed(bench: Bench, values: dict[str, float], conditions: tuple[Condition
             "covered": bool(low <= true <= high),
             "rank": float((x < true).mean()),
             "split_r_hat": _r_hat(x),
+            "verdict": found.verdict,
+            "contraction": found.contraction,
         }
     for p in profiled:
-        inside = p.log_likelihood > -1.3528
-        low, high = p.values[inside].min(), p.values[inside].max()
-        true = _around(rows[p.name]["truth"], (low + high) / 2) if p.name.startswith("preferred") else rows[p.name]["truth"]
-        rows[p.name] |= {"profile_low": low, "profile_high": high, "profile_covered": bool(low <= true <= high), "map": float(at_best[p.name])}
+        angle = p.name.startswith("preferred")
+        interval = identify_profile(
+            p.name, p.values, p.log_likelihood, period=180.0 if angle else None, level=LEVEL
+        )
+        low, high = interval.low, interval.high
+        true = _around(rows[p.name]["truth"], (low + high) / 2) if angle else rows[p.name]["truth"]
+        rows[p.name] |= {
+            "profile_low": low,
+            "profile_high": high,
+            "profile_covered": bool(low <= true <= high),
+            "map": float(at_best[p.name]),
+        }
     return {
         "parameters": rows,
         "seconds": seconds,
@@ -196,9 +230,13 @@ def summary(neurons: list[dict]) -> dict:
         truth, median = (np.array([r[k] for r in rows]) for k in ("truth", "median"))
         table[name] = {
             "covered": float(np.mean([r["covered"] for r in rows])),
-            "profile_covered": float(np.mean([r["profile_covered"] for r in rows])) if "profile_covered" in rows[0] else None,
+            "profile_covered": float(np.mean([r["profile_covered"] for r in rows]))
+            if "profile_covered" in rows[0]
+            else None,
             "median_absolute_error": float(np.median(np.abs(median - truth))),
             "median_relative_error": float(np.median(np.abs(median / truth - 1))),
+            "identified": float(np.mean([r["verdict"] == "identified" for r in rows])),
+            "median_contraction": float(np.median([r["contraction"] for r in rows])),
             "median_width": float(np.median([r["high"] - r["low"] for r in rows])),
         }
     own = [n for n in names if " x " not in n]
@@ -230,8 +268,19 @@ def main() -> None:
             result["replay_identical"] = bench.replayed(values, seed)
         neurons.append({"seed": seed, **result})
         covered = np.mean([r["covered"] for n, r in result["parameters"].items() if " x " not in n])
-        print(seed, f"covered {covered:.2f}", result["seconds"], result["status"], f"{result['largest_r_hat']:.3f}", flush=True)
-        document = {"summary": summary(neurons), "neurons": neurons, "provenance": provenance(seed=arguments.first)}
+        print(
+            seed,
+            f"covered {covered:.2f}",
+            result["seconds"],
+            result["status"],
+            f"{result['largest_r_hat']:.3f}",
+            flush=True,
+        )
+        document = {
+            "summary": summary(neurons),
+            "neurons": neurons,
+            "provenance": provenance(seed=arguments.first),
+        }
         arguments.output.write_text(json.dumps(document, indent=1, default=float))
     print(json.dumps(summary(neurons), indent=1))
 

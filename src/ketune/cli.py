@@ -176,6 +176,57 @@ def fit(
             "--morphology", metavar="FILE", help="Another dendritic tree than the default one: SWC or ASC."
         ),
     ] = None,
+    joint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="NAME|FILE",
+            help="Fit this condition too, the same neuron under a drug: the cell is shared, the drug's factors come on "
+            "top. Repeatable.",
+        ),
+    ] = None,
+    actions: Annotated[
+        str | None,
+        typer.Option(
+            "--actions",
+            metavar="LIST",
+            help="What the conditions of --with may change: NMDA conductance, the firing of PV and of SST cells.",
+            show_default="nmda,pv,sst",
+        ),
+    ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prior",
+            metavar="NAME=LOW..HIGH",
+            help="Range that holds 95 % of a parameter's prior, such as nmda_nS=0.3..0.9. Repeatable.",
+            show_default="the cell's working range",
+        ),
+    ] = None,
+    start: Annotated[
+        list[str] | None,
+        typer.Option("--start", metavar="NAME=VALUE", help="One more starting point. Repeatable."),
+    ] = None,
+    posterior: Annotated[
+        bool | None,
+        typer.Option(
+            "--posterior/--no-posterior",
+            help="Sample the posterior, or leave it at profile intervals.",
+            show_default="yes, but for quick fits",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Rank the sets of --actions by cross-validation over trials."),
+    ] = False,
+    estimator: Annotated[
+        str,
+        typer.Option(
+            "--estimator",
+            metavar="surface|silent",
+            help="The cell's response surface, or gradients of the silent twin (one condition, no intervals).",
+        ),
+    ] = "surface",
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> _console.Answer:
@@ -200,7 +251,11 @@ def fit(
     ```
     ketune fit recording.csv -o cell7
     ketune fit population.csv -o cell7 --neuron 7 --window "1.28 s" --fold
+    ketune fit recording.csv -o cell7 --with ketamine --compare
     ```
+
+    Every parameter is called identified, one-sided, unidentified or at bound, with its 90 % interval. The directory
+    holds fit.json, summary.txt and posterior.nc, which ArviZ and xarray read.
 
     The exit code is 1 where the fit did not converge.
     """
@@ -224,6 +279,13 @@ def fit(
             dt=dt,
             dt_error=dt_error,
             morphology=morphology,
+            joint=joint or (),
+            actions=actions,
+            priors=prior or (),
+            start=start or (),
+            estimator=estimator,
+            posterior=posterior,
+            compare=compare,
             overwrite=overwrite,
             progress=progress,
         ),
@@ -639,10 +701,20 @@ def _differences(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _describe_fit(result: Mapping[str, Any]) -> Iterator[str]:
     width = max((len(name) for name in result["parameters"]), default=0)
+    intervals, verdicts = result["intervals"] or {}, result["identifiability"] or {}
     for name, entry in result["parameters"].items():
         error = "" if entry["se"] is None else f" +/- {entry['se']:.2g}"
-        bound = "  (at a bound)" if entry["at_bound"] else ""
-        yield f"{name:{width}}  {entry['value']:.4g}{error} {entry['unit']}{bound}"
+        line = f"{name:{width}}  {entry['value']:.4g}{error} {entry['unit']}"
+        if name in intervals:
+            low, high = intervals[name]["low"], intervals[name]["high"]
+            line = f"{line:{width + 30}} {low:.3g} to {high:.3g}, {verdicts[name]['verdict']}"
+        yield line + ("  (at a bound)" if entry["at_bound"] else "")
+    if result["diagnostics"]:
+        yield from result["diagnostics"].messages
+    for h in result["hypotheses"] or ():
+        yield f"{h['actions']:{width}}  elpd {h['elpd']:.1f} +/- {h['se']:.1f}: {h['words']}"
+    if result["seconds"] is not None:
+        yield f"{result['seconds']:.0f} s"
     yield f"{result['status']}: {result['directory']}"
 
 

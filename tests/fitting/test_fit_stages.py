@@ -28,7 +28,7 @@ from ketune.fitting import _fit as fit_module
 from ketune.fitting._calibrate import Calibration
 from ketune.fitting._correction import Correction
 from ketune.fitting._ensemble import expected_counts
-from ketune.fitting._fit import _draws, _most_different, _uncertainty
+from ketune.fitting._fit import _draws, most_different, _uncertainty
 from ketune.fitting._optimise import Ascent
 from ketune.fitting._parameters import coordinates_of
 from ketune.fitting._prior import PRECISION
@@ -118,7 +118,7 @@ def kept_set(difference=0.0, seed=1, **values):
 class TestMostDifferent:
     def test_few_sets_are_all_kept(self):
         sets = [kept_set(), kept_set(-1.0)]
-        assert _most_different(sets, 3) is sets
+        assert most_different(sets, 3) is sets
 
     def test_the_best_comes_first_and_near_copies_last(self):
         sets = [
@@ -128,7 +128,7 @@ class TestMostDifferent:
             kept_set(-3.0, ampa_nS=0.11),
             kept_set(-4.0, nmda_nS=2.5),
         ]
-        chosen = [k.log_likelihood_difference for k in _most_different(sets, 3)]
+        chosen = [k.log_likelihood_difference for k in most_different(sets, 3)]
         assert chosen[0] == 0.0
         assert sorted(chosen[1:]) in ([-4.0, -2.0], [-4.0, -3.0])
 
@@ -138,7 +138,7 @@ class TestMostDifferent:
             kept_set(-1.0, preferred_basal_deg=179.0),
             kept_set(-2.0, preferred_basal_deg=40.0),
         ]
-        assert [k.log_likelihood_difference for k in _most_different(sets, 2)] == [0.0, -2.0]
+        assert [k.log_likelihood_difference for k in most_different(sets, 2)] == [0.0, -2.0]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Fitting a cell to tuning curves: escape-rate readout, count law, gradients, correction to the spiking cell."""
 
 from ketune.fitting._effort import EFFORTS, Effort, effort_named
-from ketune.fitting._fit import KEPT_WITHIN, Fit, Fitter, KeptSet
+from ketune.fitting._fit import KEPT_WITHIN, Fit, Fitter, KeptSet, most_different
 from ketune.fitting._observed import DirectionCounts
 from ketune.fitting._parameters import NAMES, PARAMETERS, FitParameter, drive_at, synapse_overrides
 from ketune.fitting._readout import Hazard
@@ -30,6 +30,7 @@ __all__ = [
     "drive_at",
     "effort_named",
     "measure_steps",
+    "most_different",
     "simulate_counts",
     "synapse_overrides",
 ]

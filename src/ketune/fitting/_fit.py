@@ -403,7 +403,7 @@ class Fitter:
                 for i in range(first, len(sets))
                 if below[i] >= -KEPT_WITHIN
             ]
-        return tuple(_most_different(kept, self.effort.kept))
+        return tuple(most_different(kept, self.effort.kept))
 
 
 def _eigen(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -454,7 +454,7 @@ def _uncertainty(
     return error, determined, tuple(combinations)
 
 
-def _most_different(kept: list[KeptSet], n: int) -> list[KeptSet]:
+def most_different(kept: list[KeptSet], n: int) -> list[KeptSet]:
     """The best set and those that lie furthest from the ones already chosen, in coordinates."""
     if len(kept) <= n:
         return kept

@@ -12,7 +12,7 @@ from ketune.fitting import DirectionCounts, FitParameter, SpontaneousRate
 from ketune.fitting._observed import Observed
 
 ACTIONS = ("nmda", "pv", "sst")
-"""What a drug may change in the joint model: NMDA conductance, and the firing of PV and of SST cells, each by a factor."""
+"""What a drug may change in the joint model, each by a factor: NMDA conductance, the firing of PV and of SST cells."""
 
 _ACTION_MEANING = {
     "nmda": "factor on NMDA conductance",

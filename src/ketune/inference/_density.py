@@ -6,8 +6,8 @@ placement's, alike in all conditions. These deviations, and the error of the sur
 approximation (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, section 3.4: their algorithm 3.1
 with counts in the place of classes).
 
-What decides the form of the computation is a hashable :class:`Structure`, everything else is data: neurons with the same
-stimuli and conditions share one compiled function.
+What decides the form of the computation is a hashable :class:`Structure`, everything else is data: neurons with the
+same stimuli and conditions share one compiled function.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def _given(data: Data, mean: Array, fano: Array) -> Array:
 def likely_deviation(data: Data, predicted: Moments) -> tuple[Array, Array]:
     """Most likely deviation of the logarithm of each mean from the prediction, and its precision from the data.
 
-    Fisher scoring on counts whose variance is the Fano factor times their mean. Returns ``(conditions * stimuli,)`` each.
+    Fisher scoring on counts whose variance is the Fano factor times their mean. Both are ``(conditions * stimuli,)``.
     """
     total, trials = data["total"].reshape(-1), data["trials"].reshape(-1)
     mean, fano = predicted.mean.reshape(-1), predicted.fano.reshape(-1)

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array
 
 from ketune._jax import jax, jnp
 from ketune.afferents import Drive, SynapseLayout
@@ -198,7 +197,7 @@ class JointModel:
         ]
         return (np.array(columns) + np.array(columns).T) / 2
 
-    def prior_terms(self, x: np.ndarray) -> Array:
+    def prior_terms(self, x: np.ndarray) -> np.ndarray:
         """Logarithm of each parameter's prior."""
         return np.asarray(compiled["prior_terms"](self.structure, self.data, jnp.asarray(x)))
 

@@ -41,7 +41,7 @@ class Trees:
 def mean_tuning(
     drive: Drive, orientation_deg: Float[Any, " k"], preferred_deg: Any, spread_deg: Any
 ) -> Float[Array, " k"]:
-    """Mean over a tree's afferents of their tuned response, 0 to 1: a Gaussian as wide as tuning and spread together."""
+    """Mean over a tree's afferents of their tuned response, 0 to 1: a Gaussian as wide as tuning and spread."""
     variance = drive.afferent_width_deg**2 + spread_deg**2
     away = jnp.asarray(orientation_deg)[:, None] - preferred_deg + _IMAGES
     peak = drive.afferent_width_deg / jnp.sqrt(variance)

@@ -22,8 +22,8 @@ class Prior:
     Attributes
     ----------
     kind
-        ``"normal"`` with ``centre`` and ``sd``; ``"uniform"`` over the parameter's bounds, which is the logistic density
-        of the coordinate; ``"circle"``, uniform over orientations.
+        ``"normal"`` with ``centre`` and ``sd``; ``"uniform"`` over the parameter's bounds, which is the logistic
+        density of the coordinate; ``"circle"``, uniform over orientations.
     """
 
     kind: str

@@ -219,11 +219,11 @@ class Plane:
             columns[i] = total - xp.logaddexp(0.0, xp.log(weights[k]) + ratio)
             columns[j] = columns[i] + ratio
         turns = xp.arctan2(y[..., m + a :], y[..., m : m + a]) / _TURN
-        every = [None] * (m + a)
+        every: list[Any] = [None] * (m + a)
         for k, column in zip(self.others, columns, strict=True):
             every[int(k)] = column
-        for i, k in enumerate(self.angles):
-            every[int(k)] = xp.mod(turns[..., i], 180.0 / ANGLE_UNIT_DEG)
+        for i, k in enumerate(self.angles.tolist()):
+            every[k] = xp.mod(turns[..., i], 180.0 / ANGLE_UNIT_DEG)
         return xp.stack(every, axis=-1)
 
     def log_density(self, data: Data, weights: Array, y: Array) -> Array:

@@ -9,4 +9,16 @@ from ketune.surface._network import Training
 from ketune.surface._surface import Surface, SurfaceError
 from ketune.surface._trials import Trials
 
-__all__ = ["INPUTS", "Surface", "SurfaceEffort", "SurfaceError", "Training", "Trials", "build_surface", "log_count_law", "measured", "surface_key", "surface_of"]
+__all__ = [
+    "INPUTS",
+    "Surface",
+    "SurfaceEffort",
+    "SurfaceError",
+    "Training",
+    "Trials",
+    "build_surface",
+    "log_count_law",
+    "measured",
+    "surface_key",
+    "surface_of",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ class SurfaceEffort:
     trials: int = 20_480
     placements: int = 64
     dt_ms: float = 0.05
-    training: Training = Training()
+    training: Training = field(default_factory=Training)
 
 
 def build_surface(
@@ -142,11 +142,12 @@ def _points(
     inputs = np.array([inputs_of(p, layouts[p.placement], apical, window_s) for p in candidates])
     rate = np.asarray(surface.moments(np.log(inputs))[0]) / window_s
     natural = round(_NATURAL_SHARE * _LANES)
-    wanted = np.exp(rng.uniform(*np.log(_RATE_RANGE_HZ), _LANES - natural))
+    slowest, fastest = np.log(_RATE_RANGE_HZ)
+    wanted = np.exp(rng.uniform(slowest, fastest, _LANES - natural))
     chosen = set(range(natural))
     order = np.argsort(rate)
     place = np.searchsorted(rate[order], wanted)
-    for at in place:
+    for at in place.tolist():
         # The nearest candidate that is not taken yet.
         nearest = (i for d in range(len(order)) for i in (at + d, at - d) if 0 <= i < len(order))
         chosen.add(next(int(order[i]) for i in nearest if int(order[i]) not in chosen))

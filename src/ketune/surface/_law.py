@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Array
 from jax.scipy.special import gammaln, xlogy
+from jaxtyping import Array
 
 from ketune._jax import jnp
 

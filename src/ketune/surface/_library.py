@@ -80,7 +80,8 @@ def surface_of(
             return surface
     except filelock.Timeout:
         raise InputError(
-            f"{folder}: another process has been building this cell's response surface for an hour; stop it and try again"
+            f"{folder}: another process has been building this cell's response surface for an hour; "
+            "stop it and try again"
         ) from None
     except OSError as error:
         raise InputError(

@@ -25,7 +25,13 @@ _RATE_STEP = 0.05
 
 
 def measured(
-    surface: Surface, cell: Cell, *, engine: str = "auto", dt_ms: float = 0.05, seed: int = 1, progress: Progress | None = None
+    surface: Surface,
+    cell: Cell,
+    *,
+    engine: str = "auto",
+    dt_ms: float = 0.05,
+    seed: int = 1,
+    progress: Progress | None = None,
 ) -> Surface:
     """The surface with its error, from trials and placements that it has not seen.
 

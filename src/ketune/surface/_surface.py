@@ -1,4 +1,4 @@
-"""A response surface: mean and dispersion of a trial's spike count as a smooth function of what the trial is made of."""
+"""A response surface: mean and dispersion of a trial's spike count as a smooth function of what drives it."""
 
 from __future__ import annotations
 
@@ -126,7 +126,10 @@ class Surface:
                 error = about["error"]
                 return cls(
                     [(file[f"weight_{i}"], file[f"bias_{i}"]) for i in range(about["layers"])],
-                    *(file[name] for name in ("centre", "scale", "low", "high")),
+                    file["centre"],
+                    file["scale"],
+                    file["low"],
+                    file["high"],
                     SurfaceError(**{**error, "bias": tuple(map(tuple, error["bias"]))}),
                     about["made"],
                 )

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, replace
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ketune import tuning, units
+from ketune.afferents import Drive
 from ketune.cell import Cell
 from ketune.cell_model import build_cell, read_model
-from ketune.engines import describe
+from ketune.engines import create, describe
 from ketune.errors import InputError
 from ketune.fitting import (
     BOUND,
     KEPT_WITHIN,
-    NAMES,
     PARAMETERS,
     DirectionCounts,
     Effort,
-    Fit,
     Fitter,
     SpikeCounts,
     SpontaneousRate,
@@ -29,11 +30,41 @@ from ketune.fitting import (
     StepSizes,
     effort_named,
 )
+from ketune.inference import (
+    ACTIONS,
+    ConditionCounts,
+    Findings,
+    InferenceEffort,
+    NeuronFit,
+    check_conditions,
+    compare_hypotheses,
+    every_hypothesis,
+    findings,
+    fit_neuron,
+)
 from ketune.morphology import read_morphology
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
-from ketune.storage import check_output_directory, result_directory, write_json
-from ketune.tuning import Recording
+from ketune.storage import check_output_directory, result_directory, write_json, write_text
+from ketune.tuning import DEFAULT_CONDITION, Recording
+from ketune.workflow._estimates import INFERENCE_EFFORTS, PointFit, from_silent_twin, from_surface
+from ketune.workflow._inference_files import (
+    SUMMARY_FILE,
+    check_fields,
+    hypotheses_fields,
+    identifiability_fields,
+    predictive_check,
+    summary_text,
+    write_draws,
+)
+from ketune.workflow._joint import (
+    check_alike,
+    condition_counts,
+    further_conditions,
+    parse_actions,
+    parse_priors,
+    parse_start,
+)
 from ketune.workflow._scores import REQUIRED, Scores, score
 from ketune.workflow._simulation import CONTROL, FittedNeuron, summary_fields
 
@@ -42,6 +73,8 @@ FORMAT = "ketune-fit/1"
 _SPLIT_FROM_TRIALS = 20
 _CHECK_SEED = 700_001
 _LARGEST_DT_MS = 0.2
+# Nothing is assumed of the spontaneous rate under a drug: no count exceeds this.
+_LARGEST_ASSUMED = 1e9
 
 
 def fit_recording(
@@ -62,6 +95,13 @@ def fit_recording(
     dt: str | None = None,
     dt_error: float | None = None,
     morphology: Path | None = None,
+    joint: Sequence[str] = (),
+    actions: str | None = None,
+    priors: Sequence[str] = (),
+    start: Sequence[str] = (),
+    estimator: str = "surface",
+    posterior: bool | None = None,
+    compare: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -92,24 +132,45 @@ def fit_recording(
         Time step: ``"auto"`` measures which steps keep the error of the expected counts below ``dt_error`` (default
         0.01), of the spiking and of the silent cell; a time ("0.025 ms") is the step of both. The effort's own steps if
         not given.
+    joint
+        Further conditions fitted together with the control, which share its cell: names of conditions in the same file,
+        or other files with one condition each.
+    actions
+        What these conditions may change, ``"nmda,pv,sst"``.
+    priors
+        Ranges that hold 95 % of a prior, ``"nmda_nS=0.3..0.9"``; a drug's factor is ``"ketamine.nmda"``.
+    start
+        One more starting point, ``"nmda_nS=0.5"``.
+    estimator
+        ``"surface"``: the cell's response surface; ``"silent"``: gradients of the silent twin, one condition and no
+        intervals beyond those of the curvature.
+    posterior
+        Whether the posterior is sampled; by default all but quick fits do.
+    compare
+        Rank the sets of actions by cross-validation over trials.
 
     Returns
     -------
     dict
-        ``status``, ``directory``, ``parameters``, ``tuning`` and the check's scores.
+        ``status``, ``directory``, ``parameters``, ``tuning``, the check's scores, ``identifiability``, ``intervals``,
+        ``seconds`` and ``gradients``.
 
     Raises
     ------
     InputError
         The recording, model, morphology or directory cannot be used. Nothing is written then.
     """
-    recording = (
-        data
-        if isinstance(data, Recording)
-        else tuning.read_recording(
-            data, window=window, neuron=neuron, condition=condition, fold=fold, radians=radians
+
+    def read(path: str | Path, wanted: str | None) -> Recording:
+        return tuning.read_recording(
+            path, window=window, neuron=neuron, condition=wanted, fold=fold, radians=radians
         )
-    )
+
+    # Conditions that are fitted together may share a file: it is then read whole.
+    recording = data if isinstance(data, Recording) else read(data, None if joint else condition)
+    if joint and condition is None:
+        condition = DEFAULT_CONDITION if DEFAULT_CONDITION in recording.conditions() else None
+    further = further_conditions(joint, recording, lambda path: read(path, None))
     return fit_to_directory(
         recording,
         Path(output),
@@ -123,9 +184,47 @@ def fit_recording(
         ),
         dt_error=_dt_error(dt, dt_error),
         engine=engine,
+        inference=Inference(
+            further=tuple(further),
+            actions=parse_actions(actions),
+            priors=tuple(priors),
+            start=tuple(start),
+            estimator=estimator,
+            effort=_inference_effort(effort, starts, posterior),
+            compare=compare,
+        ),
         overwrite=overwrite,
         progress=progress or NullProgress(),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """How a fit infers: see :func:`fit_recording`.
+
+    Attributes
+    ----------
+    further
+        Recordings fitted jointly, each with the label of its condition.
+    """
+
+    further: tuple[tuple[Recording, str], ...] = ()
+    actions: tuple[str, ...] = ACTIONS
+    priors: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    estimator: str = "surface"
+    effort: InferenceEffort = field(default_factory=InferenceEffort)
+    compare: bool = False
+
+
+def _inference_effort(effort: str, starts: int | None, posterior: bool | None) -> InferenceEffort:
+    effort_named(effort)
+    found = INFERENCE_EFFORTS[effort]
+    if starts is not None:
+        found = replace(found, followed=starts)
+    if posterior is not None:
+        found = replace(found, draws=(found.draws or InferenceEffort().draws) if posterior else 0)
+    return found
 
 
 def cell_from(source: dict[str, Any]) -> Cell:
@@ -149,6 +248,7 @@ def fit_to_directory(
     engine: str,
     overwrite: bool,
     progress: Progress,
+    inference: Inference | None = None,
     dt_error: float | None = None,
 ) -> dict[str, Any]:
     """The work of :func:`fit_recording` on a recording already read.
@@ -163,17 +263,53 @@ def fit_to_directory(
         )
     if recording.direction_deg is not None and condition is None and len(recording.conditions()) > 1:
         raise InputError(f"{recording.source}: several conditions; name one with --condition")
+    inference, begun = inference or Inference(), time.monotonic()
+    labels = [label for _, label in inference.further]
+    check_alike(recording, condition, inference.further, labels)
+    if inference.estimator not in ("surface", "silent"):
+        raise InputError(f"--estimator: '{inference.estimator}' is not known; choose surface or silent")
+    if inference.estimator == "silent" and (
+        labels or inference.priors or inference.start or inference.compare
+    ):
+        raise InputError(
+            "--estimator silent: fits one condition without priors, starts or hypotheses of yours; leave them out or "
+            "take the surface"
+        )
+    if inference.compare and not labels:
+        raise InputError("--compare: ranks what a drug may have done; name its condition with --with")
     cell = cell_from(cell_source)
     orientations = [float(o) for o in recording.orientations(condition)]
     split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
     fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
     stimuli: list[float | None] = [*orientations, *([None] if has_blank else [])]
     spontaneous = None if has_blank else _spontaneous(fitted, orientations, condition, spontaneous_hz)
+    angles = [np.nan if o is None else o for o in stimuli]
+
+    def conditions_of(control: Recording) -> tuple[ConditionCounts, ...]:
+        first = condition_counts(
+            condition or DEFAULT_CONDITION, [_observed(control, o, condition) for o in stimuli], spontaneous
+        )
+        others = (
+            condition_counts(
+                label,
+                [_observed(r, o, label if r is recording else None) for o in stimuli],
+                None if spontaneous is None else replace(spontaneous, count=_LARGEST_ASSUMED, known=False),
+                inference.actions,
+            )
+            for r, label in inference.further
+        )
+        return (first, *others)
+
+    conditions = conditions_of(recording)
+    check_conditions(conditions, recording.source or recording.name)
+    parameters = (*PARAMETERS, *(p for c in conditions for p in c.parameters()))
+    priors = parse_priors(inference.priors, parameters)
+    start = parse_start(inference.start, parameters, priors)
 
     def fitter_at(effort: Effort) -> Fitter:
         return Fitter(
             cell,
-            [np.nan if o is None else o for o in stimuli],
+            angles,
             [_observed(fitted, o, condition) for o in stimuli],
             window_ms=recording.window_s * 1e3,
             spontaneous=spontaneous,
@@ -183,19 +319,39 @@ def fit_to_directory(
             progress=progress,
         )
 
-    fitter = fitter_at(effort)
-    steps = None if dt_error is None else fitter.step_sizes(dt_error)
+    steps = None if dt_error is None else fitter_at(effort).step_sizes(dt_error)
     if steps is not None:
         effort = replace(effort, spiking_dt_ms=steps.spiking.dt_ms, silent_dt_ms=steps.silent.dt_ms)
+    joint: NeuronFit | None = None
+    found: Findings | None = None
+    if inference.estimator == "silent":
         fitter = fitter_at(effort)
-    fit = fitter.run()
+        fit, spiking = from_silent_twin(fitter.run()), fitter.spiking
+    else:
+        spiking = create(cell, engine, dt_ms=effort.spiking_dt_ms, dtype=np.float32)
+        joint = fit_neuron(
+            cell,
+            conditions,
+            [*angles, *([] if spontaneous is None else [np.nan])],
+            window_s=recording.window_s,
+            spiking=spiking,
+            fitted=conditions_of(fitted) if split else None,
+            priors=priors,
+            start=start,
+            effort=inference.effort,
+            engine=engine,
+            seed=seed,
+            progress=progress,
+        )
+        found = findings(joint, seed=seed)
+        fit = from_surface(joint, found, effort)
     neuron = FittedNeuron(
         cell,
         fit.values,
         placement_seed=seed,
         orientation_deg=tuple(orientations),
         window_ms=recording.window_s * 1e3,
-        engine=fitter.spiking,
+        engine=spiking,
     )
     check = neuron.counts(
         CONTROL,
@@ -240,10 +396,8 @@ def fit_to_directory(
         "check": _check(check, scores, test, fit, orientations),
         "replay": replay,
         "readout": {
-            "hazard": fit.calibration.hazard.as_dict(),
-            "correlation": fit.calibration.correlation,
-            "dispersion": fit.calibration.dispersion,
-            "dt_ms": effort.silent_dt_ms,
+            **fit.readout,
+            "dt_ms": effort.silent_dt_ms if joint is None else None,
             "spiking_dt_ms": effort.spiking_dt_ms,
         },
         "summary": {
@@ -257,16 +411,48 @@ def fit_to_directory(
             "condition": condition,
             "effort": asdict(effort),
             "cell": {k: None if v is None else str(Path(v).resolve()) for k, v in cell_source.items()},
-            "drive": fitter.drive.as_dict(),
+            "drive": Drive().as_dict(),
             "log_likelihood": fit.log_likelihood,
             "bias_correction": fit.bias_correction,
             "compartments": cell.table.n,
             "compartments_sha256": cell.table.sha256(),
         },
-        "provenance": provenance(seed=seed, engine=describe(fitter.spiking))
+        "provenance": provenance(seed=seed, engine=describe(spiking))
         | ({} if steps is None else {"time_steps": _steps_fields(steps)}),
     }
+    replicated: dict[str, np.ndarray] = {}
+    if joint is not None and found is not None:
+        checked, replicated = predictive_check(joint, found, seed=seed)
+        document |= identifiability_fields(found)
+        document["predictive_check"] = check_fields(checked)
+        document["diagnostics"] = found.diagnostics
+        document["conditions"] = [
+            {"label": c.label, "actions": c.actions, "source": r.source}
+            for c, r in zip(conditions, [recording, *(r for r, _ in inference.further)], strict=True)
+        ]
+        if inference.compare:
+            ranked = compare_hypotheses(
+                joint.model,
+                joint.optimum.coordinates,
+                [h for h in every_hypothesis(inference.actions)],
+                seed=seed,
+                progress=progress,
+            )
+            document["hypotheses"] = hypotheses_fields(ranked)
+    document["seconds"] = round(time.monotonic() - begun, 1)
+    document["gradients"] = None if joint is None else joint.gradients
     with result_directory(output, "fit", overwrite=overwrite) as folder:
+        if joint is not None and found is not None:
+            write_draws(folder, joint, found, replicated, document["provenance"])
+            text = summary_text(
+                joint,
+                found,
+                recording=recording.name,
+                values=fit.values,
+                errors=fit.standard_error,
+                seconds=document["seconds"],
+            )
+            write_text(folder / SUMMARY_FILE, text + "\n")
         write_json(folder / "fit.json", document, FORMAT)
         if data_file is not None:
             shutil.copyfile(data_file, folder / "recording.csv")
@@ -284,6 +470,12 @@ def fit_to_directory(
         "tuning": {k: document["tuning"][k] for k in ("orientation_deg", "recorded_mean", "fitted_mean")},
         "check": {k: v for k, v in document["check"].items() if not isinstance(v, list | np.ndarray)},
         "replay": replay,
+        "identifiability": document.get("identifiability"),
+        "intervals": document.get("intervals"),
+        "diagnostics": document.get("diagnostics"),
+        "hypotheses": document.get("hypotheses"),
+        "seconds": document["seconds"],
+        "gradients": document["gradients"],
     }
 
 
@@ -311,13 +503,13 @@ def _spontaneous(
 
 
 def _spontaneous_fields(
-    assumed: SpontaneousRate | None, fit: Fit, check: SpikeCounts, window_s: float
+    assumed: SpontaneousRate | None, fit: PointFit, check: SpikeCounts, window_s: float
 ) -> dict[str, Any]:
     blank = ~np.isfinite(check.orientation_deg)
     return {
         "source": "recorded" if assumed is None else "given" if assumed.known else "assumed",
         "assumed_hz": None if assumed is None else assumed.count / window_s,
-        "fitted_hz": float(fit.fitted_mean[-1]) / window_s,
+        "fitted_hz": float(fit.mean[-1]) / window_s,
         "spiking_hz": float(check.mean[blank][0]) / window_s,
     }
 
@@ -375,7 +567,7 @@ def _steps_fields(steps: StepSizes) -> dict[str, Any]:
     }
 
 
-def _verdict(fit: Fit, scores: Scores) -> tuple[str, str]:
+def _verdict(fit: PointFit, scores: Scores) -> tuple[str, str]:
     if not scores.passed:
         return "out_of_reach", f"the spiking cell does not reproduce this recording: {_missed(fit, scores)}"
     if fit.status != "converged":
@@ -383,7 +575,7 @@ def _verdict(fit: Fit, scores: Scores) -> tuple[str, str]:
     return "converged", "the spiking cell reproduces this recording"
 
 
-def _missed(fit: Fit, scores: Scores) -> str:
+def _missed(fit: PointFit, scores: Scores) -> str:
     """What falls short, and which parameters stand at a bound and so keep the cell from going further."""
     ratio = REQUIRED["fano_ratio"]
     missed = []
@@ -395,14 +587,14 @@ def _missed(fit: Fit, scores: Scores) -> str:
         missed.append("the regularity of its counts (the model varies too much)")
     elif not scores.fano_ratio_median >= 1 / ratio:
         missed.append("the variability of its counts (the model varies too little)")
-    bound = [p.name for p in PARAMETERS if p.at_bound(fit.values[p.name])]
+    bound = [p.name for p in fit.parameters if p.at_bound(fit.values[p.name])]
     return " and ".join(missed) + (
         f"; at a bound: {', '.join(bound)}" if bound else "; no parameter is at a bound"
     )
 
 
-def _parameters(fit: Fit) -> dict[str, dict[str, Any]]:
-    by_name = {p.name: p for p in PARAMETERS}
+def _parameters(fit: PointFit) -> dict[str, dict[str, Any]]:
+    by_name = {p.name: p for p in fit.parameters}
     return {
         name: {
             "value": fit.values[name],
@@ -414,12 +606,12 @@ def _parameters(fit: Fit) -> dict[str, dict[str, Any]]:
             "meaning": by_name[name].meaning,
             "determined": fit.determined[name],
         }
-        for name in NAMES
+        for name in by_name
     }
 
 
 def _tuning(
-    fitted: Recording, stimuli: list[float | None], condition: str | None, fit: Fit
+    fitted: Recording, stimuli: list[float | None], condition: str | None, fit: PointFit
 ) -> dict[str, Any]:
     counts = [_trials(fitted, o, condition) for o in stimuli]
     fano = [tuning.fano_factor(c) for c in counts]
@@ -429,13 +621,13 @@ def _tuning(
         "recorded_sem": [c.std(ddof=1) / np.sqrt(len(c)) if len(c) > 1 else np.nan for c in counts],
         "recorded_fano": [f.value for f in fano],
         "recorded_fano_se": [f.se for f in fano],
-        "fitted_mean": fit.fitted_mean[: len(stimuli)],
-        "fitted_fano": fit.fitted_fano[: len(stimuli)],
+        "fitted_mean": fit.mean[: len(stimuli)],
+        "fitted_fano": fit.fano[: len(stimuli)],
     }
 
 
 def _check(
-    check: SpikeCounts, scores: Scores, test: list[np.ndarray], fit: Fit, orientations: list[float]
+    check: SpikeCounts, scores: Scores, test: list[np.ndarray], fit: PointFit, orientations: list[float]
 ) -> dict[str, Any]:
     fano = [tuning.fano_factor(c) for c in test]
     blank = [np.nan] * (len(check.mean) - len(test))
@@ -446,7 +638,7 @@ def _check(
         "spiking_sem": check.sem,
         "spiking_fano": check.fano,
         "spiking_fano_se": check.fano_se,
-        "prediction_mean": [*fit.fitted_mean[: len(orientations)], *blank],
+        "prediction_mean": [*fit.mean[: len(orientations)], *blank],
         "test_mean": [*(c.mean() for c in test), *blank],
         "test_sem": [*(c.std(ddof=1) / np.sqrt(len(c)) if len(c) > 1 else np.nan for c in test), *blank],
         "test_fano": [*(f.value for f in fano), *blank],

@@ -1,0 +1,216 @@
+"""What an inference leaves in the directory of a fit: draws, summary, and its part of ``fit.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ketune.fitting import DirectionCounts, SpontaneousRate
+from ketune.inference import (
+    DEPENDS_ON,
+    Findings,
+    Hypothesis,
+    Identifiability,
+    NeuronFit,
+    PredictiveCheck,
+    check_predictive,
+    conditional_moments,
+    fit_report,
+    posterior_correlations,
+    posterior_tree,
+    replicated_counts,
+    write_posterior,
+)
+
+POSTERIOR_FILE, SUMMARY_FILE = "posterior.nc", "summary.txt"
+_REPLICATES = 400
+_PERIOD_DEG = 180.0
+
+
+def predictive_check(
+    fit: NeuronFit, found: Findings, *, seed: int
+) -> tuple[PredictiveCheck, dict[str, np.ndarray]]:
+    """Replicated recordings against the recorded one, with the replicates by condition ``(draws, stimuli, trials)``."""
+    rng, model = np.random.default_rng([seed, 91]), fit.model
+    if fit.draws is None:
+        lower = np.linalg.cholesky(fit.covariance)
+        x = fit.optimum.coordinates + rng.standard_normal((_REPLICATES, len(lower))) @ lower.T
+    else:
+        every = fit.draws.coordinates.reshape(-1, fit.draws.coordinates.shape[-1])
+        x = every[rng.choice(len(every), _REPLICATES, replace=len(every) < _REPLICATES)]
+    mean, fano = conditional_moments(model, x, rng)
+    recorded_at = [k for k, o in enumerate(model.conditions[0].counts) if not isinstance(o, SpontaneousRate)]
+    trials = max(len(o) for c in model.conditions for o in c.counts if not isinstance(o, SpontaneousRate))
+    counts = replicated_counts(mean, fano, trials, rng)
+    replicated = {c.label: counts[:, i, recorded_at] for i, c in enumerate(model.conditions)}
+    recorded = {c.label: [_centred(c.counts[k]) for k in recorded_at] for c in model.conditions}
+    angle = np.asarray(model.orientation_deg)[recorded_at]
+    return check_predictive(replicated, recorded, angle, window_s=model.window_s), replicated
+
+
+def _centred(observed: Any) -> np.ndarray:
+    return observed.centred() if isinstance(observed, DirectionCounts) else np.asarray(observed)
+
+
+def write_draws(
+    folder: Path,
+    fit: NeuronFit,
+    found: Findings,
+    replicated: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the DataTree: draws, sampler, prior, replicated and recorded counts."""
+    model = fit.model
+    recorded_at = [k for k, o in enumerate(model.conditions[0].counts) if not isinstance(o, SpontaneousRate)]
+    observed: dict[str, np.ndarray] = {}
+    for condition in model.conditions:
+        rows = [np.asarray(_centred(condition.counts[k]), float) for k in recorded_at]
+        padded = np.full((len(rows), max(map(len, rows))), np.nan)
+        for i, row in enumerate(rows):
+            padded[i, : len(row)] = row
+        observed[f"spikes_{condition.label}"] = padded
+    groups: dict[str, dict[str, np.ndarray]] = {
+        "posterior": dict(found.draws),
+        "prior": {n: v[None] for n, v in found.prior.items()},
+        "posterior_predictive": {f"spikes_{label}": c[None] for label, c in replicated.items()},
+        "observed_data": observed,
+    }
+    if fit.draws is not None:
+        groups["sample_stats"] = {
+            "lp": fit.draws.log_density,
+            "diverging": fit.draws.diverging,
+            "acceptance_rate": fit.draws.acceptance,
+            "n_steps": fit.draws.steps,
+        }
+    meaning = {p.name: p.meaning for p in model.parameters} | {n: m for n, (_, m) in DEPENDS_ON.items()}
+    units = {p.name: p.unit for p in model.parameters} | {n: u for n, (u, _) in DEPENDS_ON.items()}
+    # Conditions may have different numbers of trials, and replicates have as many as the longest.
+    dims: dict[str, tuple[str, ...]] = {}
+    coords = {}
+    for group in ("observed_data", "posterior_predictive"):
+        for name, values in groups[group].items():
+            dims.setdefault(name, ("stimulus", f"trial_{name.removeprefix('spikes_')}"))
+            longest = max(values.shape[-1], groups["observed_data"][name].shape[-1])
+            if values.shape[-1] < longest:
+                widened = np.full((*values.shape[:-1], longest), np.nan)
+                widened[..., : values.shape[-1]] = values
+                groups[group][name] = widened
+    for name, values in observed.items():
+        short = groups["posterior_predictive"][name].shape[-1] - values.shape[-1]
+        if short > 0:
+            groups["observed_data"][name] = np.pad(values, ((0, 0), (0, short)), constant_values=np.nan)
+    coords["stimulus"] = np.arange(len(recorded_at))
+    groups["constant_data"] = {"orientation_deg": np.asarray(model.orientation_deg)[recorded_at]}
+    dims["orientation_deg"] = ("stimulus",)
+    tree = posterior_tree(
+        groups,
+        dims=dims,
+        coords=coords,
+        units=units,
+        meaning=meaning,
+        attributes={
+            "provenance": json.dumps(provenance, default=str),
+            "sampler": "nuts (blackjax)" if fit.draws is not None else "normal, from the curvature",
+        },
+    )
+    write_posterior(folder / POSTERIOR_FILE, tree)
+
+
+def summary_text(
+    fit: NeuronFit,
+    found: Findings,
+    *,
+    recording: str,
+    values: Mapping[str, float],
+    errors: Mapping[str, float],
+    seconds: float,
+) -> str:
+    """The fit in lmfit's form."""
+    model = fit.model
+    trials = sum(len(o) for c in model.conditions for o in c.counts if not isinstance(o, SpontaneousRate))
+    names = [n for n in found.identifiability if n in model.names]
+    periods = {p.name: _PERIOD_DEG for p in model.parameters if p.scale == "orientation"}
+    return fit_report(
+        model={
+            "neuron": recording,
+            "conditions": ", ".join(c.label for c in model.conditions),
+            "estimator": "response surface, corrected by the spiking cell",
+        },
+        statistics={
+            "trials": trials,
+            "stimuli": len(model.orientation_deg),
+            "parameters": len(model.parameters),
+            "log posterior density": float(fit.optimum.log_density),
+            "starts followed": sum(s.status != "screened out" for s in fit.optimum.starts),
+            "starts at the best place": fit.optimum.agreeing,
+            "gradients": fit.gradients,
+            "seconds": round(seconds, 1),
+        },
+        values={**{n: values[n] for n in names}, **_dependent(values)},
+        errors={n: errors.get(n, np.nan) for n in (*names, *DEPENDS_ON)},
+        identifiability=found.identifiability,
+        units={p.name: p.unit for p in model.parameters if p.unit} | {"tree_disparity_deg": "deg"},
+        correlations=posterior_correlations({n: found.draws[n] for n in names}, periods=periods),
+        correlations_from=0.5,
+        diagnostics=found.diagnostics,
+    )
+
+
+def _dependent(values: Mapping[str, float]) -> dict[str, float]:
+    apart = values["preferred_apical_deg"] - values["preferred_basal_deg"]
+    return {
+        "nmda_to_ampa": values["nmda_nS"] / values["ampa_nS"],
+        "tree_disparity_deg": (apart + 90.0) % 180.0 - 90.0,
+    }
+
+
+def identifiability_fields(found: Findings) -> dict[str, Any]:
+    """Verdicts and intervals by name, as ``fit.json`` and ``--json`` have them."""
+    return {
+        "identifiability": {
+            n: {"verdict": i.verdict, "contraction": i.contraction, "words": i.words}
+            for n, i in found.identifiability.items()
+        },
+        "intervals": {n: _interval(i) for n, i in found.identifiability.items()},
+        "profile_intervals": {n: _interval(i) for n, i in found.profiled.items()},
+    }
+
+
+def _interval(i: Identifiability) -> dict[str, Any]:
+    return {"low": i.low, "high": i.high, "level": i.level, "method": i.method}
+
+
+def check_fields(check: PredictiveCheck) -> dict[str, Any]:
+    """The predictive check for files."""
+    return {
+        "indices": [
+            {
+                "name": i.name,
+                "condition": i.condition,
+                "recorded": i.recorded,
+                "low": float(np.nanquantile(i.predicted, 0.05)) if np.isfinite(i.predicted).any() else None,
+                "high": float(np.nanquantile(i.predicted, 0.95)) if np.isfinite(i.predicted).any() else None,
+                "p_value": i.p_value,
+            }
+            for i in check.indices
+        ]
+    }
+
+
+def hypotheses_fields(ranked: tuple[Hypothesis, ...]) -> list[dict[str, Any]]:
+    """The comparison of hypotheses for files."""
+    return [
+        {
+            "actions": h.name,
+            "elpd": h.elpd,
+            "se": h.se,
+            "difference": h.difference,
+            "difference_se": h.difference_se,
+            "words": h.words,
+        }
+        for h in ranked
+    ]
