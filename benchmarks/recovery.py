@@ -39,6 +39,7 @@ from ketune.surface import surface_of
 ORIENTATION_DEG = (*np.arange(0.0, 180.0, 20.0), np.nan)
 WINDOW_S, TRIALS, DT_MS = 0.5, 25, 0.05
 LEVEL = 0.9
+CHAINS, WARM_UP, DRAWS = 3, 80, 120
 # A neuron that hardly fires, or that no cortical neuron outfires, is drawn again.
 PEAK_COUNT = (2.0, 40.0)
 
@@ -148,7 +149,12 @@ def analysed(
     best = timed("optimum", lambda: find_optimum(model, seed=seed))
     covariance = timed("curvature", lambda: curvature(model, best.coordinates))
     profiled = timed("profiles", lambda: profiles(model, best.coordinates, covariance, level=LEVEL))
-    draws = timed("posterior", lambda: sample(model, best.coordinates, covariance, seed=seed))
+    draws = timed(
+        "posterior",
+        lambda: sample(
+            model, best.coordinates, covariance, seed=seed, chains=CHAINS, warm_up=WARM_UP, draws=DRAWS
+        ),
+    )
     posterior, at_best = model.values(draws.coordinates), model.values(best.coordinates)
     rows, rng = {}, np.random.default_rng(seed)
     prior = model.values(model.prior_draws(4000, rng))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -223,10 +224,11 @@ def fit(
         str,
         typer.Option(
             "--estimator",
-            metavar="surface|silent",
-            help="The cell's response surface, or gradients of the silent twin (one condition, no intervals).",
+            metavar="auto|surface|silent",
+            help="The cell's response surface, which is built once for each cell (minutes), or gradients of the silent "
+            "twin (one condition, no intervals); auto takes the surface where it is known or needed.",
         ),
-    ] = "surface",
+    ] = "auto",
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> _console.Answer:
@@ -701,21 +703,28 @@ def _differences(entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _describe_fit(result: Mapping[str, Any]) -> Iterator[str]:
     width = max((len(name) for name in result["parameters"]), default=0)
-    intervals, verdicts = result["intervals"] or {}, result["identifiability"] or {}
+    intervals, verdicts = result.get("intervals", {}), result.get("identifiability", {})
     for name, entry in result["parameters"].items():
         error = "" if entry["se"] is None else f" +/- {entry['se']:.2g}"
         line = f"{name:{width}}  {entry['value']:.4g}{error} {entry['unit']}"
         if name in intervals:
             low, high = intervals[name]["low"], intervals[name]["high"]
-            line = f"{line:{width + 30}} {low:.3g} to {high:.3g}, {verdicts[name]['verdict']}"
+            line = f"{line:{width + 30}} {_span(low, high)}, {verdicts[name]['verdict']}"
         yield line + ("  (at a bound)" if entry["at_bound"] else "")
-    if result["diagnostics"]:
+    if "diagnostics" in result:
         yield from result["diagnostics"].messages
-    for h in result["hypotheses"] or ():
+    for h in result.get("hypotheses", ()):
         yield f"{h['actions']:{width}}  elpd {h['elpd']:.1f} +/- {h['se']:.1f}: {h['words']}"
-    if result["seconds"] is not None:
+    if "seconds" in result:
         yield f"{result['seconds']:.0f} s"
     yield f"{result['status']}: {result['directory']}"
+
+
+def _span(low: float, high: float) -> str:
+    """An interval in words; ends that are open are left out."""
+    if math.isinf(low):
+        return "open" if math.isinf(high) else f"below {high:.3g}"
+    return f"above {low:.3g}" if math.isinf(high) else f"{low:.3g} to {high:.3g}"
 
 
 def _describe_summary(result: Mapping[str, Any]) -> Iterator[str]:

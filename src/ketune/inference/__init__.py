@@ -26,7 +26,7 @@ from ketune.inference._predictive import (
 from ketune.inference._priors import Prior, normal_over
 from ketune.inference._profile import Profile, profiles
 from ketune.inference._profile_verdict import identify_profile
-from ketune.inference._replicates import conditional_moments, replicated_counts
+from ketune.inference._replicates import Laws, conditional_laws, replicated_counts
 from ketune.inference._sample import Draws, sample
 from ketune.inference._starts import Optimum, Start, curvature, find_optimum
 from ketune.inference._summary import DEPENDS_ON, LEVEL, Findings, findings
@@ -49,6 +49,7 @@ __all__ = [
     "IndexCheck",
     "InferenceEffort",
     "JointModel",
+    "Laws",
     "Moments",
     "NeuronFit",
     "Optimum",
@@ -63,7 +64,7 @@ __all__ = [
     "compare",
     "compare_hypotheses",
     "condition_drive",
-    "conditional_moments",
+    "conditional_laws",
     "curvature",
     "diagnose",
     "every_hypothesis",

@@ -1,10 +1,10 @@
 """Posterior density of a neuron's parameters, as pure functions of coordinates and data.
 
-Spike counts of a stimulus have the mean and the variance that the cell's response surface gives, integrated over the
-trial's shared gain. Which synapses the neuron has is unknown: the drive of its trees deviates from the average
-placement's, alike in all conditions. These deviations, and the error of the surface, are integrated out by Laplace's
-approximation (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, section 3.4: their algorithm 3.1
-with counts in the place of classes).
+Spike counts of a stimulus have the mean and the dispersion that the cell's response surface gives at the trial's
+shared gain, which is integrated out. Which synapses the neuron has is unknown: the drive of its trees deviates from
+the average placement's, alike in all conditions. These deviations, and the error of the surface, are integrated out by
+Laplace's approximation (Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, section 3.4: their
+algorithm 3.1 with counts in the place of classes).
 
 What decides the form of the computation is a hashable :class:`Structure`, everything else is data: neurons with the
 same stimuli and conditions share one compiled function.
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Array, Float
+from scipy import special
 
 from ketune._jax import jax, jnp
 from ketune.afferents import Drive, rate_hz
@@ -32,7 +33,11 @@ from ketune.surface._network import output as network_output
 
 ANGLE_UNIT_DEG = 20.0
 """Degrees in one unit of an orientation's coordinate, so that all coordinates are of order one."""
-_GAIN_NODES, _SLOPE_NODES = 7, 1
+# Deviates of the shared gain, and the share of trials in the range around each.
+_GAIN = np.linspace(-2.8, 2.8, 15)
+_EDGES = np.r_[-np.inf, (_GAIN[1:] + _GAIN[:-1]) / 2, np.inf]
+GAIN_SHARE = np.diff(special.ndtr(_EDGES))
+_SMALLEST_DISPERSION = 0.05
 _LOWEST_HZ = 1e-6
 _JITTER = 1e-8
 _SCORING_STEPS = 3
@@ -80,16 +85,23 @@ class Moments:
     ----------
     mean, fano
         ``(conditions, stimuli)`` each.
+    at_gain, dispersion
+        ``(conditions, stimuli, nodes)``: mean and dispersion in a narrow range of the shared gain each, whose shares of
+        the trials are the same everywhere.
     covariance
         ``(conditions * stimuli,) * 2``: of the logarithm of the mean, over placements and errors of the surface.
     """
 
     mean: Array
     fano: Array
+    at_gain: Array
+    dispersion: Array
     covariance: Array
 
 
-jax.tree_util.register_dataclass(Moments, data_fields=["mean", "fano", "covariance"], meta_fields=[])
+jax.tree_util.register_dataclass(
+    Moments, data_fields=["mean", "fano", "at_gain", "dispersion", "covariance"], meta_fields=[]
+)
 
 
 def values_at(structure: Structure, x: Any, xp: Any = np) -> dict[str, Any]:
@@ -193,25 +205,34 @@ def moments(structure: Structure, data: Data, x: Any) -> Moments:
     values = values_at(structure, x, jnp)
     rates, covariances = _tree_rates(structure, data, drive_at(values, structure.drive))
 
-    def predicted(log_factor: Float[Array, "2 1"], nodes: int) -> tuple[Array, Array]:
-        """Logarithm of the mean, and the Fano factor, where all rates of a tree have a factor."""
-        z, weight = np.polynomial.hermite_e.hermegauss(nodes)
-        weight = weight / weight.sum()
+    def at_gains(log_factor: Float[Array, "2 1"], z: np.ndarray) -> tuple[Array, Array]:
+        """Mean and dispersion at gain deviates ``z``, where all rates of a tree have a factor."""
         log_gain = values["gain_sd"] * z - 0.5 * values["gain_sd"] ** 2
         inputs = _log_inputs(structure, data, values, rates * jnp.exp(log_factor))
         # The gain multiplies the five rates, which come first.
         on_rates = np.r_[np.ones(5), np.zeros(inputs.shape[-1] - 5)]
-        mean, dispersion = surface_moments(data, inputs[..., None, :] + log_gain[:, None] * on_rates)
-        total = (mean * weight).sum(axis=-1)
-        variance = ((dispersion * mean + (mean - total[..., None]) ** 2) * weight).sum(axis=-1)
-        return jnp.log(total), variance / total
+        return surface_moments(data, inputs[..., None, :] + log_gain[:, None] * on_rates)
 
     unchanged = jnp.zeros((2, 1))
-    log_mean, fano = predicted(unchanged, _GAIN_NODES)
+    mean, dispersion = at_gains(unchanged, _GAIN)
+    mean = mean * data["ratio"][..., None]
+    # Within a range of the gain the mean changes: that widens the law of its counts.
+    across = jnp.asarray(jnp.gradient(mean, axis=-1))
+    dispersion = dispersion + across**2 / (12.0 * mean)
+    total = (mean * GAIN_SHARE).sum(axis=-1)
+
+    def fano_of(dispersion: Array) -> Array:
+        return ((dispersion * mean + (mean - total[..., None]) ** 2) * GAIN_SHARE).sum(axis=-1) / total
+
+    before = fano_of(dispersion)
+    # What the spiking cell's Fano factor is beyond the surface's is the same share of the mean at every gain.
+    beyond = ((data["fano_ratio"] - 1.0) * before)[..., None]
+    dispersion = jnp.maximum(dispersion + beyond, _SMALLEST_DISPERSION)
+    fano = fano_of(dispersion)
     slopes = [
-        jax.jvp(lambda x: predicted(x, _SLOPE_NODES)[0], (unchanged,), (unchanged.at[t].set(1.0),))[
-            1
-        ].reshape(-1)
+        jax.jvp(
+            lambda x: jnp.log(at_gains(x, np.zeros(1))[0][..., 0]), (unchanged,), (unchanged.at[t].set(1.0),)
+        )[1].reshape(-1)
         for t in (0, 1)
     ]
     # The surface is smooth: at similar drives it errs alike, so half of the variance of its error is common to all.
@@ -221,18 +242,26 @@ def moments(structure: Structure, data: Data, x: Any) -> Moments:
     )
     for steep, own in zip(slopes, covariances, strict=True):
         covariance = covariance + steep[:, None] * steep * jnp.tile(own, (len(structure.labels),) * 2)
-    return Moments(jnp.exp(log_mean) * data["ratio"], fano * data["fano_ratio"], covariance)
+    return Moments(total, fano, mean, dispersion, covariance)
 
 
-def pointwise(data: Data, mean: Array, fano: Array) -> Float[Array, "rows u"]:
-    """Log-probability of each count that occurred, given means and Fano factors ``(conditions, stimuli)``."""
+def log_mixture(counts: Any, mean: Any, dispersion: Any) -> Array:
+    """Log-probability of counts ``(...)`` of trials whose gain is unknown: means and dispersions ``(..., nodes)``."""
+    each = log_count_law(jnp.asarray(counts)[..., None], mean, dispersion)
+    return jax.scipy.special.logsumexp(each, axis=-1, b=GAIN_SHARE)
+
+
+def pointwise(data: Data, predicted: Moments, deviation: Array) -> Float[Array, "rows u"]:
+    """Log-probability of each count that occurred, all means changed by ``deviation (conditions, stimuli)``."""
     c, k = data["at"].T
-    return log_count_law(data["counts"], (mean[c, k] * data["share"])[:, None], fano[c, k][:, None])
+    mean = predicted.at_gain[c, k] * (jnp.exp(deviation[c, k]) * data["share"])[:, None]
+    return log_mixture(data["counts"], mean[:, None, :], predicted.dispersion[c, k][:, None, :])
 
 
-def _given(data: Data, mean: Array, fano: Array) -> Array:
+def _given(data: Data, predicted: Moments, deviation: Array) -> Array:
     """Log-likelihood of counts, and of what is assumed of blanks (see :class:`ketune.fitting.SpontaneousRate`)."""
-    total = (pointwise(data, mean, fano) * data["times"]).sum()
+    total = (pointwise(data, predicted, deviation) * data["times"]).sum()
+    mean = predicted.mean * jnp.exp(deviation)
     deviation = jnp.log((mean + HALF_SPIKE) / (data["assumed_count"] + HALF_SPIKE))
     deviation = jnp.where(data["assumed_known"], deviation, jnp.maximum(deviation, 0.0))
     return total - 0.5 * jnp.sum(jnp.where(data["assumed"], (deviation / LOG_SD) ** 2, 0.0))
@@ -263,12 +292,12 @@ def log_likelihood(structure: Structure, data: Data, x: Any) -> Array:
     """Of the recorded counts, integrated over what is unknown of the placement."""
     predicted = moments(structure, data, x)
     deviation, precision = likely_deviation(data, predicted)
-    mean = predicted.mean * jnp.exp(deviation.reshape(predicted.mean.shape))
     root = jnp.sqrt(precision)
     lower = jnp.linalg.cholesky(jnp.eye(len(root)) + root[:, None] * predicted.covariance * root)
     own = jnp.linalg.cholesky(predicted.covariance)
     distance = jax.scipy.linalg.solve_triangular(own, deviation, lower=True)
-    return _given(data, mean, predicted.fano) - 0.5 * distance @ distance - jnp.log(jnp.diag(lower)).sum()
+    given = _given(data, predicted, deviation.reshape(predicted.mean.shape))
+    return given - 0.5 * distance @ distance - jnp.log(jnp.diag(lower)).sum()
 
 
 def prior_terms(structure: Structure, data: Data, x: Any) -> Float[Array, " parameters"]:

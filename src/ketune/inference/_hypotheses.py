@@ -12,12 +12,12 @@ from scipy import special
 from ketune.fitting import DirectionCounts, SpontaneousRate
 from ketune.inference._compare import Hypothesis, compare, stratified_folds
 from ketune.inference._conditions import ACTIONS, ConditionCounts
+from ketune.inference._density import log_mixture
 from ketune.inference._model import JointModel
 from ketune.inference._priors import Prior
-from ketune.inference._replicates import conditional_moments
+from ketune.inference._replicates import Laws, conditional_laws
 from ketune.inference._starts import climb, curvature
 from ketune.progress import NullProgress, Progress
-from ketune.surface import log_count_law
 
 _STEPS = 80
 _DRAWS = 100
@@ -65,8 +65,7 @@ def compare_hypotheses(
                 at = climb(trained, best, _STEPS, spread=np.linalg.cholesky(curvature(trained, best))).x
                 lower = np.linalg.cholesky(curvature(trained, at))
                 x = at + rng.standard_normal((_DRAWS, len(at))) @ lower.T
-                mean, fano = conditional_moments(trained, x, rng)
-                parts.append(_predicted(mean, fano, left_out))
+                parts.append(_predicted(conditional_laws(trained, x, rng), left_out))
                 task.advance(1)
             found["+".join(actions) or "no action"] = np.concatenate(parts)
     return compare(found)
@@ -104,13 +103,10 @@ def _split(
     return conditions, left_out
 
 
-def _predicted(
-    mean: np.ndarray, fano: np.ndarray, left_out: Sequence[tuple[int, int, np.ndarray]]
-) -> np.ndarray:
+def _predicted(laws: Laws, left_out: Sequence[tuple[int, int, np.ndarray]]) -> np.ndarray:
     parts = []
     for c, s, counts in left_out:
-        each = np.asarray(
-            log_count_law(counts[None, :].astype(float), mean[:, c, s, None], fano[:, c, s, None])
-        )
+        n = counts[None, :].astype(float)
+        each = np.asarray(log_mixture(n, laws.mean[:, c, s][:, None], laws.dispersion[:, c, s][:, None]))
         parts.append(special.logsumexp(each, axis=0) - np.log(len(each)))
     return np.concatenate(parts)

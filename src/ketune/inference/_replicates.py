@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ketune._jax import jax, jnp
-from ketune.inference._density import Moments, likely_deviation
+from ketune.inference._density import GAIN_SHARE, likely_deviation
 from ketune.inference._model import JointModel
-from ketune.surface import log_count_law
 
-_LARGEST_COUNT_FACTOR = 6.0
-_SMALLEST_GRID = 30
+_REGULAR_FROM = 3.0
 
 
-def conditional_moments(
-    model: JointModel, x: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Means and Fano factors ``(n, conditions, stimuli)`` of the recorded neuron at coordinates ``(n, parameters)``.
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """Laws of the counts of one neuron at several coordinates.
+
+    Attributes
+    ----------
+    mean, dispersion
+        ``(n, conditions, stimuli, nodes)``, at each range of the shared gain (see :data:`GAIN_SHARE`).
+    """
+
+    mean: np.ndarray
+    dispersion: np.ndarray
+
+
+def conditional_laws(model: JointModel, x: np.ndarray, rng: np.random.Generator) -> Laws:
+    """Laws of the recorded neuron at coordinates ``(n, parameters)``.
 
     The placement of its synapses is drawn from what the recording says of it at each of the coordinates.
     """
     predicted = model.many_moments(x)
     data = model.data
-    deviation, precision = jax.vmap(lambda m, f, c: likely_deviation(data, Moments(m, f, c)))(
-        jnp.asarray(predicted.mean), jnp.asarray(predicted.fano), jnp.asarray(predicted.covariance)
-    )
+    deviation, precision = jax.vmap(lambda m: likely_deviation(data, m))(jax.tree.map(jnp.asarray, predicted))
     covariance = np.asarray(predicted.covariance)
     size = covariance.shape[-1]
     root = np.sqrt(np.asarray(precision))
@@ -33,23 +43,26 @@ def conditional_moments(
     after = covariance - covariance @ (root[:, :, None] * solved)
     lower = np.linalg.cholesky((after + after.transpose(0, 2, 1)) / 2 + 1e-10 * np.eye(size))
     drawn = np.asarray(deviation) + np.einsum("nij,nj->ni", lower, rng.standard_normal((len(x), size)))
-    mean = predicted.mean * np.exp(drawn.reshape(predicted.mean.shape))
-    return mean, np.asarray(predicted.fano)
+    factor = np.exp(drawn.reshape(np.shape(predicted.mean)))
+    return Laws(predicted.at_gain * factor[..., None], np.asarray(predicted.dispersion))
 
 
-def replicated_counts(
-    mean: np.ndarray, fano: np.ndarray, trials: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Counts ``(..., trials)`` drawn from the law of counts with these means and Fano factors."""
-    top = int(
-        max(_SMALLEST_GRID, _LARGEST_COUNT_FACTOR * np.max(mean * np.maximum(1.0, np.sqrt(fano / mean))))
-    )
-    grid = np.arange(top + 1.0)
-    result = np.empty((*mean.shape, trials), int)
-    for i in range(len(mean)):
-        log_p = np.asarray(log_count_law(grid, mean[i][..., None], fano[i][..., None]))
-        cumulative = np.cumsum(np.exp(log_p - log_p.max(axis=-1, keepdims=True)), axis=-1)
-        cumulative /= cumulative[..., -1:]
-        u = rng.random((*mean[i].shape, trials))
-        result[i] = (cumulative[..., None, :] < u[..., None]).sum(axis=-1)
-    return result
+def replicated_counts(laws: Laws, trials: int, rng: np.random.Generator) -> np.ndarray:
+    """Counts ``(n, conditions, stimuli, trials)`` drawn from the laws, each trial with a gain of its own."""
+    shape = (*laws.mean.shape[:-1], trials)
+    node = rng.choice(len(GAIN_SHARE), size=shape, p=GAIN_SHARE / GAIN_SHARE.sum())
+    mean = np.take_along_axis(laws.mean, node, axis=-1)
+    dispersion = np.take_along_axis(laws.dispersion, node, axis=-1)
+    return _drawn(mean, dispersion, rng)
+
+
+def _drawn(mean: np.ndarray, dispersion: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Negative binomial above dispersion 1; below it a rounded normal count of that variance, Poisson at low means."""
+    over = dispersion > 1.001
+    excess = np.where(over, dispersion - 1.0, 1.0)
+    rate = np.where(over, rng.gamma(mean / excess, excess), mean)
+    counts = rng.poisson(rate)
+    regular = (~over) & (mean > _REGULAR_FROM)
+    sd = np.sqrt(np.maximum(dispersion * mean - 1.0 / 12.0, 0.0))
+    rounded = np.maximum(np.rint(mean + sd * rng.standard_normal(mean.shape)), 0).astype(int)
+    return np.where(regular, rounded, counts)

@@ -12,7 +12,15 @@ from typing import Any
 
 import ketune
 from ketune.errors import InputError
-from ketune.report import _dose_figures, _drug_figures, _fit_figures, _neuron_figures, _tables, _verdict
+from ketune.report import (
+    _dose_figures,
+    _drug_figures,
+    _fit_figures,
+    _inference_figures,
+    _neuron_figures,
+    _tables,
+    _verdict,
+)
 from ketune.report import _words as w
 from ketune.report._results import Application, Change, Fit, Result, load
 from ketune.report._style import style
@@ -102,6 +110,7 @@ def _section(index: int, result: Result, models: dict[str, DrugModel]) -> dict[s
         "parameters": [_tables.parameter(name, p, fit) for name, p in fit.parameters.items()],
         "open": [_tables.open_direction(d.combination, d.sd_log) for d in fit.undetermined],
         "readout": _tables.readout(fit),
+        "inference": _inference_figures.inference_section(fit, result.directory),
         "replays": _tables.replays(result),
         "settings": _tables.flat(fit.settings),
         "provenance": _tables.provenance(result),

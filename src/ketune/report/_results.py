@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +138,7 @@ class Replay(_Part):
 
 
 class Readout(_Part):
+    estimator: str = "silent twin"
     hazard: dict[str, Number] = {}
     correlation: Number = None
     dispersion: Any = None
@@ -179,6 +180,37 @@ class Stage(_Part):
     log_likelihood: Number = None
 
 
+class Identified(_Part):
+    verdict: Literal["identified", "one-sided", "unidentified", "at bound"]
+    contraction: Number = None
+    words: str = ""
+
+
+class Interval(_Part):
+    """An open end is None."""
+
+    low: Number = None
+    high: Number = None
+    level: Number = None
+    method: str = ""
+
+
+class Ranked(_Part):
+    """A set of a drug's actions, ranked by cross-validation."""
+
+    actions: str
+    elpd: Number = None
+    se: Number = None
+    difference: Number = None
+    difference_se: Number = None
+    words: str = ""
+
+
+class SamplerRead(_Part):
+    status: str = ""
+    messages: list[str] = []
+
+
 class Fit(_Part):
     status: str
     message: str = ""
@@ -192,6 +224,10 @@ class Fit(_Part):
     check: Check | None = None
     replay: Replay | None = None
     readout: Readout = Readout()
+    identifiability: dict[str, Identified] = {}
+    intervals: dict[str, Interval] = {}
+    hypotheses: list[Ranked] = []
+    diagnostics: SamplerRead | None = None
     summary: IndicesPair | None = None
     traces: list[Trace] = []
     history: list[Stage] = []

@@ -178,7 +178,7 @@ def open_direction(combination: str, sd_log: Number) -> str:
 
 def readout(fit: Fit) -> str:
     r = fit.readout
-    parts = []
+    parts = [] if r.estimator == "silent twin" else [r.estimator]
     if r.correlation is not None:
         parts.append(f"correlation with the spike counts of the spiking neuron {w.number(r.correlation)}")
     if isinstance(r.dispersion, int | float):

@@ -40,6 +40,14 @@ def shipped() -> Path:
     return Path(str(resources.files("ketune") / "data" / "surfaces" / "cat_v1_l23.npz"))
 
 
+def at_hand(cell: Cell) -> bool:
+    """Whether the response surface of a cell is known already, so that nothing has to be built."""
+    key = surface_key(cell)
+    if (cache_root() / "surfaces" / f"{key}.npz").exists():
+        return True
+    return shipped().exists() and Surface.load(shipped()).made.get("key") == key
+
+
 def surface_of(
     cell: Cell, *, engine: str = "auto", effort: SurfaceEffort | None = None, progress: Progress | None = None
 ) -> Surface:

@@ -46,6 +46,7 @@ from ketune.morphology import read_morphology
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
+from ketune.surface import at_hand
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS, PointFit, from_silent_twin, from_surface
 from ketune.workflow._inference_files import (
@@ -73,6 +74,9 @@ FORMAT = "ketune-fit/1"
 _SPLIT_FROM_TRIALS = 20
 _CHECK_SEED = 700_001
 _LARGEST_DT_MS = 0.2
+ESTIMATORS = ("auto", "surface", "silent")
+# What an inference adds to the answer.
+_INFERRED = ("identifiability", "intervals", "diagnostics", "hypotheses", "seconds", "gradients")
 # Nothing is assumed of the spontaneous rate under a drug: no count exceeds this.
 _LARGEST_ASSUMED = 1e9
 
@@ -99,7 +103,7 @@ def fit_recording(
     actions: str | None = None,
     priors: Sequence[str] = (),
     start: Sequence[str] = (),
-    estimator: str = "surface",
+    estimator: str = "auto",
     posterior: bool | None = None,
     compare: bool = False,
     overwrite: bool = False,
@@ -142,8 +146,9 @@ def fit_recording(
     start
         One more starting point, ``"nmda_nS=0.5"``.
     estimator
-        ``"surface"``: the cell's response surface; ``"silent"``: gradients of the silent twin, one condition and no
-        intervals beyond those of the curvature.
+        ``"surface"``: the cell's response surface, which is built first where it is not known (minutes, once for each
+        cell); ``"silent"``: gradients of the silent twin, one condition and no intervals beyond those of the curvature;
+        ``"auto"``: the surface where it is known or needed.
     posterior
         Whether the posterior is sampled; by default all but quick fits do.
     compare
@@ -212,9 +217,14 @@ class Inference:
     actions: tuple[str, ...] = ACTIONS
     priors: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
-    estimator: str = "surface"
+    estimator: str = "auto"
     effort: InferenceEffort = field(default_factory=InferenceEffort)
     compare: bool = False
+
+    @property
+    def needs_surface(self) -> bool:
+        """Whether something is asked for that the silent twin cannot do."""
+        return bool(self.further or self.priors or self.start or self.compare)
 
 
 def _inference_effort(effort: str, starts: int | None, posterior: bool | None) -> InferenceEffort:
@@ -266,11 +276,11 @@ def fit_to_directory(
     inference, begun = inference or Inference(), time.monotonic()
     labels = [label for _, label in inference.further]
     check_alike(recording, condition, inference.further, labels)
-    if inference.estimator not in ("surface", "silent"):
-        raise InputError(f"--estimator: '{inference.estimator}' is not known; choose surface or silent")
-    if inference.estimator == "silent" and (
-        labels or inference.priors or inference.start or inference.compare
-    ):
+    if inference.estimator not in ESTIMATORS:
+        raise InputError(
+            f"--estimator: '{inference.estimator}' is not known; choose one of {', '.join(ESTIMATORS)}"
+        )
+    if inference.estimator == "silent" and inference.needs_surface:
         raise InputError(
             "--estimator silent: fits one condition without priors, starts or hypotheses of yours; leave them out or "
             "take the surface"
@@ -278,6 +288,9 @@ def fit_to_directory(
     if inference.compare and not labels:
         raise InputError("--compare: ranks what a drug may have done; name its condition with --with")
     cell = cell_from(cell_source)
+    by_surface = inference.estimator == "surface" or (
+        inference.estimator == "auto" and (inference.needs_surface or at_hand(cell))
+    )
     orientations = [float(o) for o in recording.orientations(condition)]
     split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
     fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
@@ -324,7 +337,7 @@ def fit_to_directory(
         effort = replace(effort, spiking_dt_ms=steps.spiking.dt_ms, silent_dt_ms=steps.silent.dt_ms)
     joint: NeuronFit | None = None
     found: Findings | None = None
-    if inference.estimator == "silent":
+    if not by_surface:
         fitter = fitter_at(effort)
         fit, spiking = from_silent_twin(fitter.run()), fitter.spiking
     else:
@@ -425,7 +438,8 @@ def fit_to_directory(
         checked, replicated = predictive_check(joint, found, seed=seed)
         document |= identifiability_fields(found)
         document["predictive_check"] = check_fields(checked)
-        document["diagnostics"] = found.diagnostics
+        if found.diagnostics is not None:
+            document["diagnostics"] = found.diagnostics
         document["conditions"] = [
             {"label": c.label, "actions": c.actions, "source": r.source}
             for c, r in zip(conditions, [recording, *(r for r, _ in inference.further)], strict=True)
@@ -440,7 +454,8 @@ def fit_to_directory(
             )
             document["hypotheses"] = hypotheses_fields(ranked)
     document["seconds"] = round(time.monotonic() - begun, 1)
-    document["gradients"] = None if joint is None else joint.gradients
+    if joint is not None:
+        document["gradients"] = joint.gradients
     with result_directory(output, "fit", overwrite=overwrite) as folder:
         if joint is not None and found is not None:
             write_draws(folder, joint, found, replicated, document["provenance"])
@@ -470,12 +485,7 @@ def fit_to_directory(
         "tuning": {k: document["tuning"][k] for k in ("orientation_deg", "recorded_mean", "fitted_mean")},
         "check": {k: v for k, v in document["check"].items() if not isinstance(v, list | np.ndarray)},
         "replay": replay,
-        "identifiability": document.get("identifiability"),
-        "intervals": document.get("intervals"),
-        "diagnostics": document.get("diagnostics"),
-        "hypotheses": document.get("hypotheses"),
-        "seconds": document["seconds"],
-        "gradients": document["gradients"],
+        **{name: document[name] for name in _INFERRED if name in document},
     }
 
 

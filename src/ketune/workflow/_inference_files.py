@@ -18,7 +18,7 @@ from ketune.inference import (
     NeuronFit,
     PredictiveCheck,
     check_predictive,
-    conditional_moments,
+    conditional_laws,
     fit_report,
     posterior_correlations,
     posterior_tree,
@@ -42,10 +42,9 @@ def predictive_check(
     else:
         every = fit.draws.coordinates.reshape(-1, fit.draws.coordinates.shape[-1])
         x = every[rng.choice(len(every), _REPLICATES, replace=len(every) < _REPLICATES)]
-    mean, fano = conditional_moments(model, x, rng)
     recorded_at = [k for k, o in enumerate(model.conditions[0].counts) if not isinstance(o, SpontaneousRate)]
     trials = max(len(o) for c in model.conditions for o in c.counts if not isinstance(o, SpontaneousRate))
-    counts = replicated_counts(mean, fano, trials, rng)
+    counts = replicated_counts(conditional_laws(model, x, rng), trials, rng)
     replicated = {c.label: counts[:, i, recorded_at] for i, c in enumerate(model.conditions)}
     recorded = {c.label: [_centred(c.counts[k]) for k in recorded_at] for c in model.conditions}
     angle = np.asarray(model.orientation_deg)[recorded_at]
