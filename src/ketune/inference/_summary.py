@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ def findings(fit: NeuronFit, *, seed: int) -> Findings:
             found[name] = identify(
                 name, draws[name], prior[name], level=LEVEL, **_how(by_name.get(name), name)
             )
+    found["tree_disparity_deg"] = _signed(found["tree_disparity_deg"])
     diagnostics = None
     if fit.draws is not None:
         diagnostics = diagnose(
@@ -97,6 +98,14 @@ def _with_dependent(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         "nmda_to_ampa": values["nmda_nS"] / values["ampa_nS"],
         "tree_disparity_deg": np.mod(disparity + 90.0, 180.0) - 90.0,
     }
+
+
+def _signed(disparity: Identifiability) -> Identifiability:
+    """The same interval with its median in -90 to 90 degrees: a disparity has a sign."""
+    if disparity.median <= _PERIOD_DEG / 2:
+        return disparity
+    low, median, high = (x - _PERIOD_DEG for x in (disparity.low, disparity.median, disparity.high))
+    return replace(disparity, low=low, median=median, high=high)
 
 
 def _how(parameter: FitParameter | None, name: str) -> dict[str, Any]:

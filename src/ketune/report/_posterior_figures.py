@@ -59,7 +59,7 @@ class ParameterRow:
     posterior, prior
         Draws, in the unit.
     best
-        Of largest posterior density (MAP).
+        The estimate.
     found
         The verdict on it.
     log
@@ -87,7 +87,7 @@ def identifiability_size(n: int) -> tuple[float, float]:
 
 
 def draw_identifiability(fig: Figure, rows: Sequence[ParameterRow]) -> None:
-    """A row per parameter: densities of prior and posterior, 90 % interval, MAP, verdict in words and contraction.
+    """A row per parameter: densities of prior and posterior, 90 % interval, estimate, verdict in words and contraction.
 
     Each row has its own axis in the parameter's unit. Both densities have the same area, so a posterior as high as its
     prior has learned nothing; the height of a row is that of its posterior or prior, whichever is higher.
@@ -110,7 +110,7 @@ def draw_identifiability(fig: Figure, rows: Sequence[ParameterRow]) -> None:
         Patch(facecolor=_PRIOR, label="prior"),
         *(Patch(facecolor=color, alpha=0.65, label=verdict) for verdict, color in VERDICT_COLORS.items()),
         Line2D([], [], color=s.INK, lw=2.2, label=f"{w.percent(rows[0].found.level)} interval"),
-        Line2D([], [], color="white", marker="D", mec=s.INK, ls="", ms=5, label="MAP"),
+        Line2D([], [], color="white", marker="D", mec=s.INK, ls="", ms=5, label="estimate"),
     ]
     fig.legend(handles=handles, loc="outside upper left", ncols=7, handlelength=1.4, columnspacing=1.2)
 
