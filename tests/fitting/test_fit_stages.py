@@ -28,7 +28,7 @@ from ketune.fitting import _fit as fit_module
 from ketune.fitting._calibrate import Calibration
 from ketune.fitting._correction import Correction
 from ketune.fitting._ensemble import expected_counts
-from ketune.fitting._fit import _draws, most_different, _uncertainty
+from ketune.fitting._fit import _draws, _uncertainty, most_different
 from ketune.fitting._optimise import Ascent
 from ketune.fitting._parameters import coordinates_of
 from ketune.fitting._prior import PRECISION
