@@ -107,6 +107,9 @@ def calibrate_escape(
     blocked = refractory(spikes, SILENT_DT_MS)
     at, lane = np.nonzero(spikes[:-1])
     forced, _ = with_spikes(events, at + 1, lane)
+    seconds = events.n_lanes * GRATING.duration_ms * 1e-3
+    problem.meter.spiking_s += seconds
+    problem.meter.silent_s += len(pulses) * seconds
     found = []
     for peak, decay in pulses:
         twin = SilentTwin(

@@ -64,6 +64,7 @@ SETS: dict[str, dict[str, float]] = {
 SPIKING_DT_MS, SILENT_DT_MS = 0.05, 0.1
 _SECONDS = GRATING.duration_ms * 1e-3
 _LANES_AT_A_TIME = 768
+_CALIBRATION_MS = (500.0, 150.0)
 
 
 @dataclass
@@ -131,7 +132,7 @@ class Problem:
     @cached_property
     def calibration(self) -> Calibration:
         """The silent twin's escape rate, calibrated on spikes as in a fit."""
-        return calibrate(
+        found = calibrate(
             self.cell,
             self.layout,
             DRIVE,
@@ -140,8 +141,14 @@ class Problem:
             seed=self.seed + 1000,
             spiking_dt_ms=SPIKING_DT_MS,
             silent_dt_ms=SILENT_DT_MS,
+            window_ms=_CALIBRATION_MS[0],
+            warm_up_ms=_CALIBRATION_MS[1],
             engine=self.engine,
         )
+        seconds = found.n_trials * sum(_CALIBRATION_MS) * 1e-3
+        self.meter.spiking_s += seconds
+        self.meter.silent_s += seconds
+        return found
 
     @cached_property
     def recorded(self) -> np.ndarray:

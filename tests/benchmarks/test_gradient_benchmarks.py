@@ -1,4 +1,4 @@
-"""The parts of the gradient benchmarks that can be wrong without anybody noticing; nothing here simulates the neuron."""
+"""The parts of the gradient benchmarks that can be wrong unnoticed; nothing here simulates the neuron."""
 
 import importlib
 import sys
