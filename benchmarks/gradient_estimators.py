@@ -38,7 +38,7 @@ DESCENDED = (
 """Those that say something about every parameter and are not dominated by another of their kind."""
 REACHED = 4.0
 """Loss at which the means of the four orientations are within about 1.4 standard errors of the recording."""
-_BASE_TRIALS, _SCORE_TRIALS, _SCORED_EVERY = 4, 24, 2
+_BASE_TRIALS, _SCORE_TRIALS, _SCORED_EVERY = 4, 24, 3
 
 
 def reference(problem: Problem, x: np.ndarray, trials: int, seed: int) -> dict[str, np.ndarray]:
@@ -177,7 +177,7 @@ def descents(problem: Problem, *, steps: int, budget_s: float, starts: int, rate
     print(
         f"{'start':10s} {'estimator':34s}  loss: first  best   last  to {REACHED:g}: steps  simulated s   wall s"
     )
-    _ = problem.calibration, setting.variate_coefficient
+    _ = problem.calibration
     for label, x in points.items():
         for name in DESCENDED:
             trace = descend(setting, name, x, steps=steps, budget_s=budget_s, rate=rate)
@@ -232,10 +232,10 @@ def main() -> None:
     else:
         document |= descents(
             problem,
-            steps=2 if quick else 16,
+            steps=2 if quick else 30,
             budget_s=(12 if quick else 24) * TRIAL_S,
             starts=1 if quick else 2,
-            rate=0.2,
+            rate=0.06,
         )
     document["seconds"] = time.perf_counter() - begin
     print(f"{document['seconds']:.0f} s")

@@ -59,7 +59,8 @@ def draw_estimators(document: dict[str, Any]) -> None:
             lw=1,
         )
         axis.set_xscale("symlog", linthresh=1.0)
-        axis.set_xlim(0, None)
+        axis.set_xlim(0, 7)
+        axis.set_xticks([0, 0.5, 1, 2, 5], ["0", "0.5", "1", "2", "5"])
         axis.set_yticks(at, names)
         axis.set_xlabel("relative to the gradient's length")
         axis.set_title(
@@ -67,7 +68,7 @@ def draw_estimators(document: dict[str, Any]) -> None:
         )
         axis.axvline(1, color="0.4", lw=0.8, ls=":")
     axes[0].invert_yaxis()
-    axes[1].legend(frameon=False, loc="lower right", fontsize=8)
+    axes[1].legend(frameon=False, loc="upper right", fontsize=8)
     figure.savefig(FIGURES / "gradient_estimators.png", dpi=150)
 
 
