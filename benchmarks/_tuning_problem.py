@@ -64,6 +64,7 @@ SETS: dict[str, dict[str, float]] = {
 SPIKING_DT_MS, SILENT_DT_MS = 0.05, 0.1
 _SECONDS = GRATING.duration_ms * 1e-3
 _LANES_AT_A_TIME = 768
+_SCREENED = 24
 _CALIBRATION_MS = (500.0, 150.0)
 
 
@@ -128,6 +129,17 @@ class Problem:
             values["preferred_apical_deg"] = 90.0 + 20.0 * rng.standard_normal()
             sets.append({p.name: values[p.name] for p in PARAMETERS})
         return sets
+
+    def starts(self, n: int) -> dict[str, np.ndarray]:
+        """Where optimisers start: the set `far`, then the best of random sets, as a fit screens its starts."""
+        found = {"far": x_of(SETS["far"])}
+        if n > 1:
+            points = [x_of(values) for values in self.random_sets(_SCREENED, 6)]
+            with self.unmetered():
+                losses = [self.loss_of(c) for c in self.counts(points, 4, 5)]
+            for i, best in enumerate(np.argsort(losses)[: n - 1]):
+                found[f"screened {i + 1}"] = points[best]
+        return found
 
     @cached_property
     def calibration(self) -> Calibration:

@@ -5,7 +5,7 @@ what users of BluePyOpt would do. The fit's way climbs the silent twin's likelih
 spiking cell for corrections; its calibration counts. Both are scored by fresh trials of the spiking cell, which do
 not count.
 
-    python benchmarks/gradient_free.py [--quick] [--starts 2] [--seconds 2500] [--seed 1] [--json FILE]
+    python benchmarks/gradient_free.py [--quick] [--starts 2] [--seconds 1500] [--seed 1] [--json FILE]
 
 About four minutes on two idle cores, `--quick` less than one.
 """
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from _estimators import TRIAL_S
-from _tuning_problem import GRATING, RECORDED_TRIALS, SCALE, SETS, Problem, Stopwatch, write, x_of
+from _tuning_problem import GRATING, RECORDED_TRIALS, SCALE, Problem, Stopwatch, write
 from gradient_estimators import REACHED
 from optimisers import Objective, OwnLikelihood, surrogate_of, within
 
@@ -100,15 +100,13 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--starts", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=2500.0, help="simulated, of each run of CMA-ES")
+    parser.add_argument("--seconds", type=float, default=1500.0, help="simulated, of each run of CMA-ES")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     begin, quick = time.perf_counter(), arguments.quick
     problem = Problem(arguments.seed, calibration_sets=6 if quick else 12)
-    starts = {"far": x_of(SETS["far"])}
-    for i, values in enumerate(problem.random_sets(0 if quick else arguments.starts - 1, 6)):
-        starts[f"random {i + 1}"] = x_of(values)
+    starts = problem.starts(1 if quick else arguments.starts)
     watch = Stopwatch(problem)
     _ = problem.calibration
     calibration_s = watch.read()

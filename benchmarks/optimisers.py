@@ -5,7 +5,7 @@ the same function, its gradient by the engine's tape, or (least squares, Fisher 
 on shared events. What they reach is set against simulated seconds (a tape counts three times) and wall time, from
 several starts.
 
-    python benchmarks/optimisers.py [--quick] [--starts 2] [--seconds 400] [--seed 1] [--json FILE]
+    python benchmarks/optimisers.py [--quick] [--starts 2] [--seconds 300] [--seed 1] [--json FILE]
 
 About four minutes on two idle cores, `--quick` less than one.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from _estimators import TRIAL_S, N
-from _tuning_problem import DRIVE, GRATING, RECORDED_TRIALS, SCALE, SETS, Problem, write, x_of
+from _tuning_problem import DRIVE, GRATING, RECORDED_TRIALS, SCALE, Problem, write
 from scipy import optimize
 
 from ketune._jax import jax, jnp
@@ -36,7 +36,7 @@ _TRIALS = 6
 _TAPE_RUNS = 3
 _WITHIN = (5.0, 1.0)
 _LARGEST = np.where(SCALE > 1, 1e3, 6.0)
-MARKS_S = (50.0, 100.0, 200.0, 400.0)
+MARKS_S = (50.0, 100.0, 200.0, 300.0)
 """Simulated seconds at which the value reached is stated."""
 
 
@@ -312,9 +312,7 @@ def main() -> None:
     begin, quick = time.perf_counter(), arguments.quick
     problem = Problem(arguments.seed, calibration_sets=6 if quick else 12)
     surrogate = surrogate_of(problem)
-    starts = {"far": x_of(SETS["far"])}
-    for i, values in enumerate(problem.random_sets(0 if quick else arguments.starts - 1, 6)):
-        starts[f"random {i + 1}"] = x_of(values)
+    starts = problem.starts(1 if quick else arguments.starts)
     seconds = 120.0 if quick else arguments.seconds
     # Compiles what all of them use.
     warm = Objective(surrogate, np.inf)
