@@ -7,7 +7,8 @@ trials of the spiking cell.
 
     python benchmarks/gradient_estimators.py [--part gradients|descent] [--quick] [--seed 1] [--json FILE]
 
-Each part takes less than ten minutes on two idle cores, `--quick` (few replicates, rough reference) less than one.
+On two cores that other work shared the parts took 17 and 10 minutes, `--quick` (one set, rough reference) 74 s of
+processor time.
 Simulated seconds are those of all lanes; a tape counts three times (run, run again, adjoint).
 """
 
