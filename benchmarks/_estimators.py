@@ -42,6 +42,7 @@ class Setting:
 
     problem: Problem
     pulses: Sequence[tuple[float, float]] = PULSES
+    variate_sets: int = 3
 
     @cached_property
     def escape(self) -> EscapeCell:
@@ -52,7 +53,7 @@ class Setting:
     def variate_coefficient(self) -> float:
         """Regression of spiking on silent differences that share their events, over a few random parameter sets."""
         pairs = []
-        for i, values in enumerate(self.problem.random_sets(3, 4)):
+        for i, values in enumerate(self.problem.random_sets(self.variate_sets, 4)):
             x = np.array([p.coordinate(values[p.name]) for p in PARAMETERS]) / SCALE
             points = [x, *(x + STEP * np.eye(N))]
             spiking, silent = (

@@ -7,7 +7,7 @@ not count.
 
     python benchmarks/gradient_free.py [--quick] [--starts 2] [--seconds 4000] [--seed 1] [--json FILE]
 
-Six minutes on two cores that other work shared.
+Six minutes on two cores that other work shared, `--quick` about one.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ several starts.
 
     python benchmarks/optimisers.py [--quick] [--starts 2] [--seconds 400] [--seed 1] [--json FILE]
 
-Five minutes on two cores that other work shared; `--quick` 50 s of processor time.
+Five minutes on two cores that other work shared; `--quick` about one.
 """
 
 from __future__ import annotations
