@@ -17,10 +17,14 @@ import numpy as np
 from _escape_cell import PULSES, EscapeCell, calibrate_escape, to_coordinates
 from _tuning_problem import DRIVE, GRATING, SCALE, SILENT_DT_MS, SPIKING_DT_MS, Problem, values_at
 
+from ketune._jax import jax, jnp
 from ketune.afferents import STREAMS, Candidates, candidates, gain_deviates, rate_hz, stratified_gain
 from ketune.fitting import NAMES, PARAMETERS, drive_at, synapse_overrides
 from ketune.fitting._correction import Correction
 from ketune.fitting._silent import SilentTwin
+from ketune.inference import ConditionCounts, JointModel, Trees
+from ketune.inference._density import ANGLE_UNIT_DEG, moments
+from ketune.surface import surface_of
 
 N = len(PARAMETERS)
 K = len(GRATING.orientation_deg)
@@ -326,3 +330,34 @@ def wide(setting: Setting, x: np.ndarray, weights: np.ndarray, seed: int, budget
 def spike_times(setting: Setting, x: np.ndarray, weights: np.ndarray, seed: int, budget_s: float) -> Any:
     trials = _trials(budget_s, _TAPE_RUNS)
     return through_spikes(setting.problem, x, weights, seed, trials, 2.0, taper=True)[1]
+
+
+def surface_model(problem: Problem) -> JointModel:
+    """The recording under the cell's response surface, at the problem's placement."""
+    apical = problem.cell.table.region == "apical"
+    return JointModel(
+        surface_of(problem.cell),
+        (ConditionCounts("control", tuple(problem.recorded)),),
+        GRATING.orientation_deg,
+        GRATING.window_ms * 1e-3,
+        Trees.of([problem.layout], apical),
+        DRIVE,
+        layout=problem.layout,
+        apical=apical,
+    )
+
+
+@estimator("response surface", "gradient of the cell's response surface at this placement; no simulation")
+def response_surface(setting: Setting, x: np.ndarray, weights: np.ndarray, seed: int, budget_s: float) -> Any:
+    model = surface_model(setting.problem)
+
+    def total(x: Any) -> Any:
+        scaled = x * jnp.asarray(SCALE)
+        values = {p.name: p.value(scaled[i], jnp) for i, p in enumerate(PARAMETERS)}
+        own = [
+            values[p.name] / ANGLE_UNIT_DEG if p.scale == "orientation" else jnp.log(values[p.name])
+            for p in PARAMETERS
+        ]
+        return moments(model.structure, model.data, jnp.stack(own)).mean[0] @ weights
+
+    return np.asarray(jax.grad(total)(jnp.asarray(x, float)))

@@ -31,7 +31,7 @@ from ketune.inference import (
     identify,
     identify_profile,
     profiles,
-    sample,
+    sample_modes,
 )
 from ketune.provenance import provenance
 from ketune.surface import surface_of
@@ -151,9 +151,7 @@ def analysed(
     profiled = timed("profiles", lambda: profiles(model, best.coordinates, covariance, level=LEVEL))
     draws = timed(
         "posterior",
-        lambda: sample(
-            model, best.coordinates, covariance, seed=seed, chains=CHAINS, warm_up=WARM_UP, draws=DRAWS
-        ),
+        lambda: sample_modes(model, best.modes, seed=seed, chains=CHAINS, warm_up=WARM_UP, draws=DRAWS),
     )
     posterior, at_best = model.values(draws.coordinates), model.values(best.coordinates)
     rows, rng = {}, np.random.default_rng(seed)
@@ -210,6 +208,7 @@ def analysed(
             "profiles": sum(p.gradients for p in profiled),
             "posterior": draws.gradients,
         },
+        "modes": len(best.modes),
         "status": best.status,
         "divergences": int(draws.diverging.sum()),
         "largest_r_hat": max(r["split_r_hat"] for r in rows.values()),

@@ -27,7 +27,7 @@ from ketune.inference._priors import Prior, normal_over
 from ketune.inference._profile import Profile, profiles
 from ketune.inference._profile_verdict import identify_profile
 from ketune.inference._replicates import Laws, conditional_laws, replicated_counts
-from ketune.inference._sample import Draws, sample
+from ketune.inference._sample import Draws, sample, sample_modes
 from ketune.inference._starts import Optimum, Start, curvature, find_optimum
 from ketune.inference._summary import DEPENDS_ON, LEVEL, Findings, findings
 from ketune.inference._text import fit_report, posterior_correlations
@@ -82,6 +82,7 @@ __all__ = [
     "read_posterior",
     "replicated_counts",
     "sample",
+    "sample_modes",
     "simulate_condition",
     "stratified_folds",
     "tail_probability",

@@ -16,7 +16,7 @@ from ketune.inference._model import JointModel
 from ketune.inference._placement_noise import Trees
 from ketune.inference._priors import Prior
 from ketune.inference._profile import Profile, profiles
-from ketune.inference._sample import Draws, sample
+from ketune.inference._sample import Draws, sample_modes
 from ketune.inference._starts import Optimum, climb, curvature, find_optimum
 from ketune.progress import NullProgress, Progress
 from ketune.surface import Surface, SurfaceError, surface_of
@@ -211,10 +211,9 @@ def fit_neuron(
     draws = None
     if effort.draws:
         with progress.task("sampling the posterior", effort.chains) as task:
-            draws = sample(
+            draws = sample_modes(
                 model,
-                optimum.coordinates,
-                covariance,
+                optimum.modes,
                 seed=seed,
                 chains=effort.chains,
                 warm_up=effort.warm_up,

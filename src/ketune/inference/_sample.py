@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from jaxtyping import Array
 from ketune._jax import jax, jnp
 from ketune.inference._density import ANGLE_UNIT_DEG, Data, Structure, log_density
 from ketune.inference._model import JointModel
+from ketune.inference._starts import curvature
 
 # An orientation is the angle of a point in the plane that is kept near the unit circle: no seam at 0 and 180 degrees.
 _RADIUS_SD = 0.15
@@ -22,6 +23,7 @@ _LARGEST_DEPTH = 8
 # Starts lie this many standard deviations out, so that chains that agree have found the same place.
 _DISPERSION = 1.5
 _FIRST_STEP = 0.5
+_SMALLEST_SHARE, _FURTHER_CHAINS = 0.02, 2
 _PAIRS = (("ampa_nS", "nmda_nS"), ("pv_nS", "sst_nS"))
 _SLOPE_RANGE = (0.1, 10.0)
 
@@ -48,6 +50,64 @@ class Draws:
     def gradients(self) -> int:
         """Gradients that the kept draws took."""
         return int(self.steps.sum())
+
+
+def sample_modes(
+    model: JointModel,
+    modes: Sequence[np.ndarray],
+    *,
+    seed: int,
+    chains: int = 4,
+    warm_up: int = 120,
+    draws: int = 250,
+    on_chain: Callable[[], None] | None = None,
+) -> Draws:
+    """Sample around each mode of the posterior, and mix the draws by the modes' evidence.
+
+    A chain cannot pass between modes that are far apart. The share of a mode is that of its Gaussian approximation
+    (Laplace); modes with less than 2 % are left out.
+
+    Parameters
+    ----------
+    modes
+        Coordinates, the best first: :attr:`Optimum.modes`.
+    """
+    covariances = [curvature(model, x) for x in modes]
+    log_share = np.array(
+        [
+            model.value_and_gradient(x)[0] + 0.5 * np.linalg.slogdet(c)[1]
+            for x, c in zip(modes, covariances, strict=True)
+        ]
+    )
+    share = np.exp(log_share - log_share.max())
+    share = np.where(share / share.sum() < _SMALLEST_SHARE, 0.0, share)
+    share /= share.sum()
+    found: dict[int, Draws] = {}
+    best = int(np.argmax(share))
+    for i in np.flatnonzero(share).tolist():
+        found[i] = sample(
+            model,
+            modes[i],
+            covariances[i],
+            seed=seed + i,
+            chains=chains if i == best else _FURTHER_CHAINS,
+            warm_up=warm_up,
+            draws=draws,
+            on_chain=on_chain,
+        )
+    main = found.pop(best)
+    if not found:
+        return main
+    rng = np.random.default_rng([seed, 33])
+    whose = rng.choice(len(modes), size=main.log_density.shape, p=share)
+    columns = {f.name: getattr(main, f.name).copy() for f in fields(Draws)}
+    for i, other in found.items():
+        here = whose == i
+        pick = rng.choice(other.log_density.size, size=int(here.sum()))
+        for name, column in columns.items():
+            values = getattr(other, name)
+            column[here] = values.reshape(-1, *values.shape[2:])[pick]
+    return Draws(**columns)
 
 
 def sample(

@@ -18,6 +18,8 @@ _FIRST_STEPS, _ALL_STEPS = 30, 200
 _NEAR_DEG = 20.0
 # Starts within this of the best count as having found it.
 SAME_PLACE = 0.5
+FOLLOWED = ("converged", "stopped")
+_TREES = (("preferred_basal_deg", "preferred_apical_deg"), ("spread_basal_deg", "spread_apical_deg"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +55,22 @@ class Optimum:
     log_density: float
     status: str
     starts: tuple[Start, ...]
+    angles: np.ndarray
 
     @property
     def gradients(self) -> int:
         """Gradients that all ascents used together."""
         return sum(s.evaluations for s in self.starts)
+
+    @property
+    def modes(self) -> tuple[np.ndarray, ...]:
+        """Ends of ascents that differ in an orientation by more than 20 degrees, the best first."""
+        ends = sorted((s for s in self.starts if s.status in FOLLOWED), key=lambda s: -s.last)
+        found: list[np.ndarray] = []
+        for end in ends:
+            if all(_apart(end.coordinates, other, self.angles) > 1.0 for other in found):
+                found.append(end.coordinates)
+        return tuple(found)
 
     @property
     def agreeing(self) -> int:
@@ -129,9 +142,33 @@ def find_optimum(
             result = climb(model, result.x, _ALL_STEPS, spread=spread)
             used, status = used + result.nfev, "converged" if result.success else "stopped"
         starts.append(Start(i, float(value[i]), float(result.fun), status, int(used), result.x))
-    followed_up = [s for s in starts if s.status in ("converged", "stopped")]
-    top = max(followed_up, key=lambda s: s.last)
-    return Optimum(top.coordinates, top.last, top.status, tuple(starts))
+    starts.append(
+        _swapped(model, max(starts, key=lambda s: s.last if s.status in FOLLOWED else -np.inf), len(x))
+    )
+    top = max((s for s in starts if s.status in FOLLOWED), key=lambda s: s.last)
+    return Optimum(top.coordinates, top.last, top.status, tuple(starts), np.flatnonzero(model.is_angle))
+
+
+def _swapped(model: JointModel, best: Start, number: int) -> Start:
+    """One more ascent, from the best place with what basal and apical afferents prefer exchanged.
+
+    Two peaks of a tuning curve say which orientations the trees prefer, but hardly which tree prefers which.
+    """
+    x = best.coordinates.copy()
+    for a, b in _TREES:
+        i, j = model.names.index(a), model.names.index(b)
+        x[i], x[j] = best.coordinates[j], best.coordinates[i]
+    first = model.value_and_gradient(x)[0]
+    result = climb(model, x, _FIRST_STEPS)
+    used = result.nfev
+    result = climb(model, result.x, _ALL_STEPS, spread=np.linalg.cholesky(curvature(model, result.x)))
+    status = "converged" if result.success else "stopped"
+    return Start(number, float(first), float(result.fun), status, int(used + result.nfev), result.x)
+
+
+def _apart(a: np.ndarray, b: np.ndarray, angles: np.ndarray) -> float:
+    half = 90.0 / ANGLE_UNIT_DEG
+    return float(np.max(np.abs(np.mod(a[angles] - b[angles] + half, 2 * half) - half)))
 
 
 def climb(
