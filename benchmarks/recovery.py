@@ -39,7 +39,7 @@ from ketune.surface import surface_of
 ORIENTATION_DEG = (*np.arange(0.0, 180.0, 20.0), np.nan)
 WINDOW_S, TRIALS, DT_MS = 0.5, 25, 0.05
 LEVEL = 0.9
-CHAINS, WARM_UP, DRAWS = 3, 80, 120
+CHAINS, WARM_UP, DRAWS = 2, 60, 150
 # A neuron that hardly fires, or that no cortical neuron outfires, is drawn again.
 PEAK_COUNT = (2.0, 40.0)
 

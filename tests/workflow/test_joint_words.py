@@ -20,7 +20,9 @@ from ketune.workflow._joint import (
 DRUGGED = (*PARAMETERS, *ConditionCounts("ketamine", (np.ones(3, int),), ACTIONS).parameters())
 
 
-def recording(orientations=(0.0, 45.0, 90.0, 135.0), window_s=0.5, conditions=("control", "ketamine"), blank=True):
+def recording(
+    orientations=(0.0, 45.0, 90.0, 135.0), window_s=0.5, conditions=("control", "ketamine"), blank=True
+):
     shown = [*orientations, *([np.nan] if blank else [])]
     rows = [(o, t, c) for c in conditions for o in shown for t in range(4)]
     return Recording(
