@@ -64,31 +64,36 @@ def drive():
 
 def test_rates_of_real_placements(placements, drive, one_condition):
     layouts, apical = placements
-    rates = np.array(
-        [
-            [trial_inputs(drive, layout, apical, orientation_deg=o, gain_deviate=0.0)[:2] for o in ORIENTATION_DEG]
-            for layout in layouts
-        ]
-    )
+    trees = Trees.of(layouts, apical)
+    rates, counts = [], []
+    for layout in layouts:
+        n_all, n_driven = tree_share(layout, apical)
+        counts.append(n_driven / n_all / trees.driven_share)
+        rates.append(
+            [
+                trial_inputs(drive, layout, apical, orientation_deg=o, gain_deviate=0.0)[:2]
+                for o in ORIENTATION_DEG
+            ]
+        )
+    rates, counts = np.array(rates), np.array(counts)[:, None, :]
     model = JointModel(
-        one_condition.surface,
-        one_condition.conditions,
-        tuple(ORIENTATION_DEG),
-        0.5,
-        Trees.of(layouts, apical),
-        drive,
+        one_condition.surface, one_condition.conditions, tuple(ORIENTATION_DEG), 0.5, trees, drive
     )
     mean, covariance = _tree_rates(model.structure, {**model.data, "location_sd": 0.0}, drive)
-    log_rates = np.log(rates)
+    # The share of a tree's synapses that is driven varies too, 1 % (basal) and 2 % (apical); the model leaves that
+    # out: it is a factor on the evoked rate of a whole tree, as the fitted peak rate is.
+    assert np.log(counts).std(axis=0).max() < 0.04
+    background = drive.background_rate_hz
+    preferring = np.log(background + (rates - background) / counts)
     for tree in (0, 1):
         error = rates[:, :, tree].std(axis=0) / np.sqrt(PLACEMENTS)
         np.testing.assert_array_less(abs(rates[:, :, tree].mean(axis=0) - mean[tree]), 4.5 * error)
-        found = np.cov(log_rates[:, :, tree].T)
-        sd = np.sqrt(np.diag(found))
-        # Of correlations and variances from this many placements, 4.5 standard errors; and the number of driven
-        # synapses on a tree, which varies a little.
+        sd = np.sqrt(np.diag(covariance[tree]))
+        # Standard errors of variances are largest, 4.5 of them.
         np.testing.assert_allclose(
-            found / np.outer(sd, sd), covariance[tree] / np.outer(sd, sd), atol=4.5 * np.sqrt(2 / PLACEMENTS)
+            np.cov(preferring[:, :, tree].T) / np.outer(sd, sd),
+            covariance[tree] / np.outer(sd, sd),
+            atol=4.5 * np.sqrt(2 / PLACEMENTS),
         )
 
 

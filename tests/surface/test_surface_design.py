@@ -36,7 +36,9 @@ def test_some_screens_are_blank(points):
     shown = [p for p in points if np.isfinite(p.orientation_deg)]
     assert all(0 <= p.orientation_deg < 180 for p in shown)
     apart = [(p.orientation_deg - p.drive.preferred_basal_deg + 90) % 180 - 90 for p in shown]
-    assert np.mean(np.abs(apart) < 30) == pytest.approx(0.6 * stats.norm.cdf(1.2) * 2 - 0.6 + 0.4 / 3, abs=0.06)
+    assert np.mean(np.abs(apart) < 30) == pytest.approx(
+        0.6 * stats.norm.cdf(1.2) * 2 - 0.6 + 0.4 / 3, abs=0.06
+    )
 
 
 def test_gain_and_placement(points):

@@ -40,7 +40,9 @@ def test_round_trip(made_up_surface, saved):
 
 def test_measured_error_survives(made_up_surface, tmp_path):
     error = SurfaceError(0.1, 0.2, ((0.1, 1.0, 1.01, 0.02), (1.0, 4.0, 0.98, 0.01)))
-    surface = Surface(*(getattr(made_up_surface, n) for n in ("weights", "centre", "scale", "low", "high")), error)
+    surface = Surface(
+        *(getattr(made_up_surface, n) for n in ("weights", "centre", "scale", "low", "high")), error
+    )
     surface.save(tmp_path / "measured.npz")
     assert Surface.load(tmp_path / "measured.npz").error == error
 
@@ -112,4 +114,7 @@ def test_another_version(saved, change):
         arrays = dict(file)
     about = json.loads(str(arrays["about"])) | change
     np.savez(saved, **(arrays | {"about": np.array(json.dumps(about))}))
-    assert refused(saved) == f"{saved}: a response surface of another version of ketune; remove it, it is built again"
+    assert (
+        refused(saved)
+        == f"{saved}: a response surface of another version of ketune; remove it, it is built again"
+    )

@@ -26,7 +26,9 @@ def apical(tiny_cell):
     return tiny_cell.table.region == "apical"
 
 
-@pytest.mark.parametrize(("orientation", "deviate"), [(60.0, 0.0), (100.0, 1.2), (150.0, -1.0), (np.nan, 0.7)])
+@pytest.mark.parametrize(
+    ("orientation", "deviate"), [(60.0, 0.0), (100.0, 1.2), (150.0, -1.0), (np.nan, 0.7)]
+)
 def test_rates_are_those_of_the_events(tiny_layout, apical, orientation, deviate):
     dt_ms = 0.1
     events = hard_events(
