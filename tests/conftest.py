@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -10,6 +11,7 @@ from ketune.afferents import SynapseLayout, place_synapses
 from ketune.cell import Cell
 from ketune.cell_model import build_cell
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
+from ketune.surface import Surface, SurfaceError
 
 # Set here and not through the environment: commands that tests start as processes of their own have to ask for
 # double precision themselves.
@@ -30,3 +32,29 @@ def tiny_cell() -> Cell:
 def tiny_layout(tiny_cell: Cell) -> SynapseLayout:
     """A few hundred synapses on the tiny cell."""
     return place_synapses(tiny_cell, seed=1, excitatory_per_um=0.5, n_pv=20, n_sst=40)
+
+
+@pytest.fixture(scope="session")
+def made_up_surface() -> Surface:
+    """A response surface with weights from a formula: excitation drives, inhibition divides, means of 0 to 100 Hz.
+
+    Nothing was trained, so that it is the same on every machine.
+    """
+    centre = np.log([0.45, 0.45, 0.2, 10.0, 4.0, 0.5, 0.5, 1.1, 1.1, 0.6])
+    #                     basal apical backg. pv   sst   ampa nmda pv    sst   window
+    excitation = np.array([0.8, 0.35, 0.15, -0.3, -0.15, 0.7, 0.5, -0.35, -0.2, 0.0])
+    supralinear = np.array([0.5, 0.7, 0.1, -0.1, -0.3, 0.2, 0.9, -0.1, -0.3, 0.0])
+    inhibition = np.array([0.1, 0.0, 0.2, 0.5, 0.3, 0.0, 0.1, 0.5, 0.4, 0.05])
+    first = np.stack([excitation, supralinear, inhibition], axis=1)
+    second = np.array([[1.0, 0.3, -0.2], [0.4, 0.8, 0.1], [-0.5, -0.1, 0.6]])
+    last = np.array([[1.7, 0.1], [1.2, 0.15], [-1.0, -0.1]])
+    layers = [(first, [0.6, 0.2, 0.4]), (second, [0.3, 0.0, 0.2]), (last, [-1.8, -0.2])]
+    return Surface(
+        [(np.asarray(w, np.float32), np.asarray(b, np.float32)) for w, b in layers],
+        centre,
+        np.ones(10),
+        centre - 3.0,
+        centre + 3.0,
+        SurfaceError(location_sd=0.06, surface_sd=0.05),
+        {"cell": "made up"},
+    )

@@ -140,7 +140,8 @@ class JointModel:
             "share": rows.share,
             "counts": rows.counts,
             "times": rows.times,
-            "total": rows.summed((rows.counts * rows.times).sum(axis=1) / rows.share, shape),
+            # The shares of directions weigh out: each is the direction's recorded one, and zero where it was silent.
+            "total": rows.summed((rows.counts * rows.times).sum(axis=1), shape),
             "trials": rows.summed(rows.times.sum(axis=1), shape),
             "prior_kind": np.array([KINDS.index(p.kind) for p in self.prior]),
             "prior_centre": np.array([p.centre for p in self.prior]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jax.scipy.special import gammaln, xlogy
+from jax.scipy.special import expit, gammaln, xlogy
 from jaxtyping import Array
 
 from ketune._jax import jnp
@@ -44,8 +44,10 @@ def _negative_binomial(n: Any, mean: Any, dispersion: Any) -> Array:
 def _double_poisson(n: Any, mean: Any, dispersion: Any) -> Array:
     share = mean / (mean + 1.0)
     phi = 1.0 / (1.0 + (dispersion - 1.0) * share**2)
-    # Efron's approximation to the normalising constant (his eq. 2.8), good from about one spike up.
+    # Efron's approximation to the normalising constant (his eq. 2.8) is good from about one spike up; below, the sum
+    # of probabilities goes to one by itself. The weight between them follows the sum, so that the law has no step.
     constant = 1.0 + (1.0 - phi) / (12.0 * mean * phi) * (1.0 + 1.0 / (mean * phi))
+    weight = expit(6.0 * jnp.log(mean) + 1.2)
     return (
         0.5 * jnp.log(phi)
         - phi * mean
@@ -53,5 +55,5 @@ def _double_poisson(n: Any, mean: Any, dispersion: Any) -> Array:
         + xlogy(n, n)
         - gammaln(n + 1.0)
         + phi * (n * (1.0 + jnp.log(mean)) - xlogy(n, n))
-        - jnp.log(jnp.where(mean > 1.0, constant, 1.0))
+        - weight * jnp.log(constant)
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,14 @@ from ketune.surface._inputs import INPUTS
 from ketune.surface._trials import Trials
 
 FORMAT = "ketune-surface/1"
+# What reading a damaged archive, or something else, may raise; RuntimeError is zipfile's for what it cannot unpack.
+_UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+class _OtherVersion(Exception):
+    """A file's format or inputs are not those of this version."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +127,11 @@ class Surface:
             The file is no response surface, or of another version.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # An archive and nothing else: NumPy would also read single arrays.
+            with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
                 if about["format"] != FORMAT or tuple(about["inputs"]) != INPUTS:
-                    raise InputError(
-                        f"{path}: a response surface of another version of ketune; remove it, it is built again"
-                    )
+                    raise _OtherVersion
                 error = about["error"]
                 return cls(
                     [(file[f"weight_{i}"], file[f"bias_{i}"]) for i in range(about["layers"])],
@@ -133,7 +142,12 @@ class Surface:
                     SurfaceError(**{**error, "bias": tuple(map(tuple, error["bias"]))}),
                     about["made"],
                 )
-        except (OSError, ValueError, KeyError, EOFError) as problem:
+        except _OtherVersion:
             raise InputError(
-                f"{path}: is no response surface ({problem}); remove it, it is built again"
+                f"{path}: a response surface of another version of ketune; remove it, it is built again"
+            ) from None
+        except _UNREADABLE as problem:
+            reason = " ".join(str(problem).split())
+            raise InputError(
+                f"{path}: is no response surface ({reason}); remove it, it is built again"
             ) from None
