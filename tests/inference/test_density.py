@@ -51,7 +51,7 @@ def test_rates_of_a_known_placement(one_condition, tiny_cell, tiny_layout, truth
     apical = tiny_cell.table.region == "apical"
     model = replace(one_condition, layout=tiny_layout, apical=apical)
     drive = density.drive_at(truth, Drive())
-    rates, _ = density._tree_rates(model.structure, model.data, drive)
+    rates, _, _ = density._tree_rates(model.structure, model.data, drive)
     for k, orientation in enumerate(model.orientation_deg):
         expected = trial_inputs(
             replace(drive, gain_sd=0.0), tiny_layout, apical, orientation_deg=orientation, gain_deviate=0.0
@@ -103,7 +103,7 @@ def test_moments_integrate_over_the_gain(two_conditions, truth, k):
 def test_covariance_is_that_of_rates_times_slopes(one_condition, at, truth):
     found = one_condition.moments(at).covariance
     drive = density.drive_at(truth, Drive())
-    _, own = density._tree_rates(one_condition.structure, one_condition.data, drive)
+    _, own, shares = density._tree_rates(one_condition.structure, one_condition.data, drive)
     h = 1e-3
     slopes = []
     for t in (0, 1):
@@ -121,6 +121,8 @@ def test_covariance_is_that_of_rates_times_slopes(one_condition, at, truth):
     both = one_condition.surface.error.surface_sd * np.sum(slopes, axis=0)
     expected = 0.5 * (np.diag(both**2) + np.outer(both, both))
     expected = expected + sum(np.outer(s, s) * c for s, c in zip(slopes, own, strict=True))
+    shared = sum(np.array(s) * np.asarray(share) for s, share in zip(slopes, shares, strict=True))
+    expected = expected + np.outer(shared, shared)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-7)
 
 

@@ -127,17 +127,18 @@ def coordinate_of(parameter: FitParameter, value: float) -> float:
 
 def _tree_rates(
     structure: Structure, data: Data, drive: Drive
-) -> tuple[Float[Array, "2 k"], Float[Array, "2 k k"]]:
+) -> tuple[Float[Array, "2 k"], Float[Array, "2 k k"], Float[Array, "2 k"]]:
     """Rate per excitatory synapse of each tree (Hz) at unit gain, background included.
 
-    With it the covariance of its logarithm over placements.
+    With it the covariance of its logarithm over placements, tree by tree, and what one standard deviation of the trees'
+    shares of the driven synapses does to it: what one tree has more of, the other lacks.
     """
     shown = np.array(structure.shown)
     stimulus, k = data["orientation_deg"], len(shown)
     located = data["location_sd"] ** 2 * np.eye(k)
     if structure.known_placement:
-        return _rates_of_placement(data, drive, shown), jnp.stack([located, located])
-    rates, covariances = [], []
+        return _rates_of_placement(data, drive, shown), jnp.stack([located, located]), jnp.zeros((2, k))
+    rates, covariances, shares = [], [], []
     for t, (preferred, spread) in enumerate(
         (
             (drive.preferred_basal_deg, drive.spread_basal_deg),
@@ -151,8 +152,9 @@ def _tree_rates(
         evoked = jnp.where(shown, driven * (1 - drive.afferent_untuned) / whole, 0.0)
         covariance = tuning_covariance(drive, stimulus, preferred, spread) / data["n_driven"][t]
         rates.append(whole)
+        shares.append((1 - 2 * t) * data["share_sd"][t] * driven * response / whole)
         covariances.append(evoked[:, None] * evoked * covariance + located)
-    return jnp.stack(rates), jnp.stack(covariances)
+    return jnp.stack(rates), jnp.stack(covariances), jnp.stack(shares)
 
 
 def _rates_of_placement(data: Data, drive: Drive, shown: np.ndarray) -> Float[Array, "2 k"]:
@@ -203,7 +205,7 @@ def surface_moments(data: Data, inputs: Float[Array, "... inputs"]) -> tuple[Arr
 def moments(structure: Structure, data: Data, x: Any) -> Moments:
     """Counts of every condition and stimulus, and how they vary with what is unknown of the neuron."""
     values = values_at(structure, x, jnp)
-    rates, covariances = _tree_rates(structure, data, drive_at(values, structure.drive))
+    rates, covariances, shares = _tree_rates(structure, data, drive_at(values, structure.drive))
 
     def at_gains(log_factor: Float[Array, "2 1"], z: np.ndarray) -> tuple[Array, Array]:
         """Mean and dispersion at gain deviates ``z``, where all rates of a tree have a factor."""
@@ -242,6 +244,9 @@ def moments(structure: Structure, data: Data, x: Any) -> Moments:
     )
     for steep, own in zip(slopes, covariances, strict=True):
         covariance = covariance + steep[:, None] * steep * jnp.tile(own, (len(structure.labels),) * 2)
+    n = len(structure.labels)
+    shared = sum(steep * jnp.tile(share, n) for steep, share in zip(slopes, shares, strict=True))
+    covariance = covariance + shared[:, None] * shared
     return Moments(total, fano, mean, dispersion, covariance)
 
 

@@ -126,6 +126,7 @@ class JointModel:
             "window_s": self.window_s,
             "driven_share": self.trees.driven_share,
             "n_driven": self.trees.n_driven,
+            "share_sd": self.trees.share_sd,
             "location_sd": surface.error.location_sd,
             "surface_sd": surface.error.surface_sd,
             # In double precision: the curvature of weak directions drowns in the rounding of single.

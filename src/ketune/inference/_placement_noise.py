@@ -31,6 +31,16 @@ class Trees:
     driven_share: np.ndarray
     n_driven: np.ndarray
 
+    @property
+    def share_sd(self) -> np.ndarray:
+        """Standard deviation over placements of each tree's driven share, relative to its mean.
+
+        The driven synapses are drawn without replacement from those of both trees (hypergeometric).
+        """
+        n_all = self.n_driven / np.maximum(self.driven_share, 1e-12)
+        whole = self.n_driven.sum() / max(n_all.sum(), 1e-12)
+        return np.sqrt((1.0 - whole) * (1.0 - n_all / n_all.sum()) / np.maximum(self.n_driven, 1e-12))
+
     @classmethod
     def of(cls, layouts: Sequence[SynapseLayout], apical: np.ndarray) -> Trees:
         """From several placements."""

@@ -8,7 +8,6 @@ response surface serves every orientation and condition of a cell.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,8 +73,3 @@ def other_rates(drive: Drive, gain_deviate: Any, shown: Any, xp: Any = np) -> tu
         for stream in (_BACKGROUND, _PV, _SST)
     )
     return background, pv, sst
-
-
-def at_unit_gain(drive: Drive) -> Drive:
-    """The same drive without shared gain."""
-    return replace(drive, gain_sd=0.0)

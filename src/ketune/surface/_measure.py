@@ -9,6 +9,7 @@ import numpy as np
 from ketune.afferents import place_synapses
 from ketune.cell import Cell
 from ketune.engines import create
+from ketune.errors import InputError
 from ketune.progress import NullProgress, Progress
 from ketune.surface._design import random_points
 from ketune.surface._surface import Surface, SurfaceError
@@ -48,6 +49,11 @@ def measured(
     candidates = [replace(p, gain_deviate=0.0) for p in candidates]
     mean = _predicted(surface, np.array([inputs_of(p, layouts[0], apical, _WINDOW_S) for p in candidates]))
     chosen = [candidates[i] for i in np.flatnonzero((mean > 1.5) & (mean < 30.0))[:_DRIVES]]
+    if not chosen:
+        raise InputError(
+            f"cell '{cell.name}' hardly fires anywhere in its working range, so no response surface can be measured; "
+            "make it more excitable"
+        )
     points = [
         replace(p, placement=place) for p in chosen for place in range(_PLACEMENTS) for _ in range(_REPEATS)
     ]
