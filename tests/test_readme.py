@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ketune.fitting import EFFORTS
+from ketune.inference import InferenceEffort
+from ketune.workflow._estimates import INFERENCE_EFFORTS
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -46,6 +48,7 @@ def test_every_command_line_is_accepted(
     assert '"status": "converged"' in capfd.readouterr().out
     assert calls == [
         "fit_recording",
+        "fit_recording",
         "apply_drug",
         "apply_drug",
         "write_report",
@@ -66,6 +69,9 @@ def test_python_example(
         corrections=((4, 1),), placements=1, draws=1, kept=2, check_trials=4, replay_trials=0,
     )  # fmt: skip
     monkeypatch.setitem(EFFORTS, "quick", tiny)
+    monkeypatch.setitem(
+        INFERENCE_EFFORTS, "quick", InferenceEffort(screened=16, followed=1, corrections=(4,), draws=0)
+    )
     monkeypatch.chdir(tmp_path)
     block = blocks("python")[0]
     exec(compile(block.replace('at=["30 min"],', 'at=["30 min"], trials=4,'), "README.md", "exec"), {})
