@@ -41,7 +41,7 @@ class SurfaceEffort:
         Time step of the spiking cell.
     """
 
-    trials: int = 20_480
+    trials: int = 24_576
     placements: int = 64
     dt_ms: float = 0.05
     training: Training = field(default_factory=Training)
