@@ -34,11 +34,13 @@ _PERIOD_DEG = 180.0
 def predictive_check(
     fit: NeuronFit, found: Findings, *, seed: int
 ) -> tuple[PredictiveCheck, dict[str, np.ndarray]]:
-    """Replicated recordings against the recorded one, with the replicates by condition ``(draws, stimuli, trials)``."""
+    """Replicated recordings against the recorded one, with the replicates by condition ``(draws, stimuli, trials)``.
+
+    Without a sampled posterior they are those of the optimum, over placements of the synapses.
+    """
     rng, model = np.random.default_rng([seed, 91]), fit.model
     if fit.draws is None:
-        lower = np.linalg.cholesky(fit.covariance)
-        x = fit.optimum.coordinates + rng.standard_normal((_REPLICATES, len(lower))) @ lower.T
+        x = np.repeat(fit.optimum.coordinates[None], _REPLICATES, axis=0)
     else:
         every = fit.draws.coordinates.reshape(-1, fit.draws.coordinates.shape[-1])
         x = every[rng.choice(len(every), _REPLICATES, replace=len(every) < _REPLICATES)]
