@@ -121,9 +121,9 @@ def test_what_is_no_chain_is_refused(draws, message: str):
         diagnose(draws)
 
 
-def test_importing_the_package_loads_none_of_its_libraries():
+def test_importing_the_package_loads_none_of_the_libraries_used_late():
     code = (
-        "import sys, ketune.inference; print([m for m in ('arviz_stats', 'xarray', 'h5netcdf', 'jax', 'scipy') "
+        "import sys, ketune.inference; print([m for m in ('arviz_stats', 'xarray', 'h5netcdf', 'blackjax', 'optax') "
         "if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

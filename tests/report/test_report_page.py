@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from report_example import apply_document, fit_document, write_example
+from report_reader import Page, write_page
 
-from conftest import Page, write_page
 from ketune import report
 from ketune.errors import InputError
 from ketune.evidence import reported_effects
