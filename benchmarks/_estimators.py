@@ -22,8 +22,8 @@ from ketune.afferents import STREAMS, Candidates, candidates, gain_deviates, rat
 from ketune.fitting import NAMES, PARAMETERS, drive_at, synapse_overrides
 from ketune.fitting._correction import Correction
 from ketune.fitting._silent import SilentTwin
-from ketune.inference import ConditionCounts, JointModel, Trees
-from ketune.inference._density import ANGLE_UNIT_DEG, moments
+from ketune.inference import ANGLE_UNIT_DEG, ConditionCounts, JointModel, Trees
+from ketune.inference._density import moments
 from ketune.surface import surface_of
 
 N = len(PARAMETERS)

@@ -20,18 +20,20 @@ from ketune.afferents import Drive, Grating, hard_events, place_synapses
 from ketune.cell_model import build_cell
 from ketune.engines import create
 from ketune.engines.jax_engine import JaxEngine
-from ketune.fitting import drive_at, simulate_counts, synapse_overrides
+from ketune.fitting import synapse_overrides
 from ketune.inference import (
     ACTIONS,
     ConditionCounts,
     JointModel,
     Trees,
+    condition_drive,
     curvature,
     find_optimum,
     identify,
     identify_profile,
     profiles,
     sample_modes,
+    simulate_condition,
 )
 from ketune.provenance import provenance
 from ketune.surface import surface_of
@@ -74,25 +76,18 @@ class Bench:
             if PEAK_COUNT[0] < mean[0].max() < PEAK_COUNT[1] and mean[1].max() > 0.5 * PEAK_COUNT[0]:
                 return {n: float(v) for n, v in model.values(x).items()}
 
-    def condition(self, values: dict[str, float], label: str) -> tuple[Drive, dict]:
-        """Drive and overrides of a condition of the spiking cell."""
-        factor = {n: values.get(f"{label}.{n}", 1.0) for n in ACTIONS}
-        drive = replace(drive_at(values, Drive()), pv_drive=factor["pv"], sst_drive=factor["sst"])
-        overrides = synapse_overrides({**values, "nmda_nS": values["nmda_nS"] * factor["nmda"]})
-        return drive, overrides
-
     def recorded(self, values: dict[str, float], seed: int) -> tuple[ConditionCounts, ...]:
         """Counts of control and drug from the spiking cell, with independent seeds."""
         layout, found = place_synapses(self.cell, seed=10_000 + seed), []
         for i, (label, actions) in enumerate((("control", ()), ("ketamine", ACTIONS))):
-            drive, overrides = self.condition(values, label)
-            counts = simulate_counts(
+            counts = simulate_condition(
                 self.engine,
                 layout,
                 self.grating,
-                drive,
-                overrides,
-                n_trials=TRIALS,
+                values,
+                label,
+                Drive(),
+                trials=TRIALS,
                 seed=1000 * seed + 500 * i + 7,
             ).counts
             found.append(ConditionCounts(label, tuple(counts), actions))
@@ -106,7 +101,8 @@ class Bench:
         exact = JaxEngine(self.cell, dt_ms=DT_MS, dtype=np.float64, derivative="forward_difference")
         same = True
         for i, label in enumerate(("control", "ketamine")):
-            drive, overrides = self.condition(values, label)
+            drive, synapses = condition_drive(values, label, Drive())
+            overrides = synapse_overrides(synapses)
             grating = replace(self.grating, orientation_deg=ORIENTATION_DEG[:-1])
             events = hard_events(
                 layout, grating, drive, trials=range(1), seed=1000 * seed + 500 * i + 7, dt_ms=DT_MS

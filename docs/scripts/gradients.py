@@ -99,7 +99,7 @@ def draw_descents(document: dict[str, Any], optimisers: dict[str, Any], free: di
         axes[2].plot(
             [t["simulated_s"] for t in trace],
             [max(t["loss"], 0.3) for t in trace],
-            marker="os"[k],
+            marker="osD"[k],
             ms=4,
             label=name,
         )

@@ -10,6 +10,7 @@ from ketune._jax import jax
 from ketune.afferents import Drive
 from ketune.fitting import PARAMETERS, SpontaneousRate
 from ketune.inference import _density as density
+from ketune.inference._coordinates import ANGLE_UNIT_DEG, coordinate_of, value_at
 from ketune.inference._placement_noise import mean_tuning
 from ketune.surface._inputs import trial_inputs
 
@@ -234,7 +235,7 @@ def test_priors_are_scipys(two_conditions, truth):
 def test_coordinates(parameter):
     for share in (0.1, 0.7):
         value = parameter.low + share * (parameter.high - parameter.low)
-        assert density.value_at(parameter, density.coordinate_of(parameter, value)) == pytest.approx(value)
+        assert value_at(parameter, coordinate_of(parameter, value)) == pytest.approx(value)
 
 
 def test_orientations_are_periodic(two_conditions, truth):
@@ -243,7 +244,7 @@ def test_orientations_are_periodic(two_conditions, truth):
     value = model.value_and_gradient(x)[0]
     for i in np.flatnonzero(model.is_angle):
         turned = x.copy()
-        turned[i] -= 180.0 / density.ANGLE_UNIT_DEG
+        turned[i] -= 180.0 / ANGLE_UNIT_DEG
         # Five images of the circle are summed.
         assert model.value_and_gradient(turned)[0] == pytest.approx(value, abs=1e-3)
 

@@ -14,7 +14,7 @@ from ketune.fitting._calibrate import Calibration, calibrate
 from ketune.fitting._correction import Correction
 from ketune.fitting._effort import Effort
 from ketune.fitting._ensemble import expected_counts
-from ketune.fitting._observed import DirectionCounts, Observed, fano_of, likelihood_of
+from ketune.fitting._observed import DirectionCounts, Observed, fano_of, likelihood_of, preferred_deg
 from ketune.fitting._optimise import Ascent, ascend
 from ketune.fitting._parameters import (
     NAMES,
@@ -31,19 +31,13 @@ from ketune.fitting._spiking import SpikeCounts, simulate_counts
 from ketune.fitting._spontaneous import SpontaneousRate
 from ketune.fitting._step_size import StepSizes, measure_steps
 from ketune.fitting._surrogate import Surrogate
+from ketune.fitting._undetermined import UNDETERMINED_DEG, UNDETERMINED_LOG_SD, combination_in_words
 from ketune.progress import NullProgress, Progress, Task
 
 # The likelihood bends away from its quadratic form along open directions: each draw is tried at several lengths.
 _DRAW_SCALES = (1.0, 0.5, 0.2)
 # Half the 95 % quantile of chi-squared with 11 degrees of freedom: sets within it cannot be told from the best.
 KEPT_WITHIN = 9.8
-# A combination of parameters whose log is not known to a factor of two is called undetermined.
-_UNDETERMINED_LOG_SD = np.log(2.0)
-# So is an orientation that is not known to this many degrees.
-_UNDETERMINED_DEG = 30.0
-# Parameters that move less than this share of the one that moves most are not named in a combination.
-_NAMED_FROM_SHARE = 0.2
-
 # Where the error of time steps is measured: at the peak and on the flank of the tuning curve.
 _PEAK_DEG, _FLANK_DEG = 90.0, 30.0
 
@@ -174,14 +168,7 @@ class Fitter:
     def random_sets(self, n: int) -> list[dict[str, float]]:
         """Parameter sets drawn from the working range, both trees near the recorded preferred orientation."""
         rng = np.random.default_rng([self.seed, 1])
-        shown = [
-            (orientation, observed.mean())
-            for orientation, observed in zip(self.orientation_deg, self.observed, strict=True)
-            if np.isfinite(orientation) and not isinstance(observed, SpontaneousRate)
-        ]
-        angle_deg, mean = np.array(shown).T
-        vector = np.sum((mean - mean.min()) * np.exp(2j * np.deg2rad(angle_deg)))
-        preferred = np.rad2deg(np.angle(vector)) / 2
+        preferred = preferred_deg(self.orientation_deg, self.observed)
         sets = []
         for _ in range(n):
             values = {name: float(np.exp(rng.uniform(*np.log(box)))) for name, box in WORKING_RANGE.items()}
@@ -433,24 +420,21 @@ def _uncertainty(
     fitted = values_of(u)
     determined = {
         p.name: bool(
-            error[p.name] < _UNDETERMINED_DEG
+            error[p.name] < UNDETERMINED_DEG
             if p.scale == "orientation"
-            else error[p.name] < _UNDETERMINED_LOG_SD * float(fitted[p.name])
+            else error[p.name] < UNDETERMINED_LOG_SD * float(fitted[p.name])
         )
         for p in PARAMETERS
     }
     combinations = []
     for value, vector in zip(values, vectors.T, strict=True):
         log_change = vector * np.array(
-            [_UNDETERMINED_LOG_SD / _UNDETERMINED_DEG if p.scale == "orientation" else s / float(fitted[p.name])
+            [UNDETERMINED_LOG_SD / UNDETERMINED_DEG if p.scale == "orientation" else s / float(fitted[p.name])
              for p, s in zip(PARAMETERS, slope, strict=True)]
         )  # fmt: skip
         size = float(np.linalg.norm(log_change) / np.sqrt(max(value, 1 / 25.0)))
-        if size > _UNDETERMINED_LOG_SD:
-            share = np.abs(log_change) / np.abs(log_change).max()
-            main = [i for i in np.argsort(-share)[:3] if share[i] > _NAMED_FROM_SHARE]
-            words = " with ".join(f"{NAMES[i]} {'up' if log_change[i] > 0 else 'down'}" for i in main)
-            combinations.append((words, size))
+        if size > UNDETERMINED_LOG_SD:
+            combinations.append((combination_in_words(NAMES, log_change), size))
     return error, determined, tuple(combinations)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,18 @@ class DirectionCounts:
 
 
 Observed = np.ndarray | DirectionCounts | SpontaneousRate
+
+
+def preferred_deg(orientation_deg: Sequence[float], observed: Sequence[Observed]) -> float:
+    """Preferred orientation of the recorded mean counts above their smallest (vector sum); blanks do not count."""
+    shown = [
+        (orientation, own.mean())
+        for orientation, own in zip(orientation_deg, observed, strict=True)
+        if np.isfinite(orientation) and not isinstance(own, SpontaneousRate)
+    ]
+    angle_deg, mean = np.array(shown).T
+    vector = np.sum((mean - mean.min()) * np.exp(2j * np.deg2rad(angle_deg)))
+    return float(np.rad2deg(np.angle(vector)) / 2)
 
 
 def likelihood_of(observed: Observed, expected: np.ndarray, dispersion: float) -> CountLikelihood:

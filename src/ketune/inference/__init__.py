@@ -2,6 +2,7 @@
 
 from ketune.inference._compare import Hypothesis, compare, stratified_folds
 from ketune.inference._conditions import ACTIONS, ConditionCounts, check_conditions
+from ketune.inference._coordinates import ANGLE_UNIT_DEG, coordinate_of
 from ketune.inference._density import Moments
 from ketune.inference._diagnostics import Diagnostics, diagnose
 from ketune.inference._hypotheses import compare_hypotheses, every_hypothesis
@@ -29,15 +30,17 @@ from ketune.inference._profile_verdict import identify_profile
 from ketune.inference._replicates import Laws, conditional_laws, replicated_counts
 from ketune.inference._sample import Draws, sample, sample_modes
 from ketune.inference._starts import Optimum, Start, curvature, find_optimum
-from ketune.inference._summary import DEPENDS_ON, LEVEL, Findings, findings
+from ketune.inference._summary import DEPENDS_ON, LEVEL, Findings, dependent, findings
 from ketune.inference._text import fit_report, posterior_correlations
-from ketune.inference._tree import posterior_tree, read_posterior, write_posterior
+from ketune.inference._tree import POSTERIOR_FILE, posterior_tree, read_posterior, write_posterior
 from ketune.inference._verdict import Identifiability, Verdict, identify
 
 __all__ = [
     "ACTIONS",
+    "ANGLE_UNIT_DEG",
     "DEPENDS_ON",
     "LEVEL",
+    "POSTERIOR_FILE",
     "SURPRISING",
     "ConditionCounts",
     "CurveCheck",
@@ -65,7 +68,9 @@ __all__ = [
     "compare_hypotheses",
     "condition_drive",
     "conditional_laws",
+    "coordinate_of",
     "curvature",
+    "dependent",
     "diagnose",
     "every_hypothesis",
     "find_optimum",

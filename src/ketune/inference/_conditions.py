@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class ConditionCounts:
             )
             for name in self.actions
         )
+
+
+def factors_of(values: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """Factor of each of :data:`ACTIONS` in a condition; 1 where the condition has none of its own."""
+    return {name: values.get(f"{label}.{name}", 1.0) for name in ACTIONS}
 
 
 @dataclass(frozen=True, eq=False)

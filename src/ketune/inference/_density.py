@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,13 @@ from ketune._jax import jax, jnp
 from ketune.afferents import Drive, rate_hz
 from ketune.fitting import FitParameter, drive_at
 from ketune.fitting._spontaneous import HALF_SPIKE, LOG_SD
+from ketune.inference._conditions import factors_of
+from ketune.inference._coordinates import value_at
 from ketune.inference._placement_noise import mean_tuning, tuning_covariance
 from ketune.surface import log_count_law
 from ketune.surface._inputs import other_rates
-from ketune.surface._network import moments as network_moments
-from ketune.surface._network import output as network_output
+from ketune.surface._surface import moments_at
 
-ANGLE_UNIT_DEG = 20.0
-"""Degrees in one unit of an orientation's coordinate, so that all coordinates are of order one."""
 # Deviates of the shared gain, and the share of trials in the range around each.
 _GAIN = np.linspace(-2.8, 2.8, 15)
 _EDGES = np.r_[-np.inf, (_GAIN[1:] + _GAIN[:-1]) / 2, np.inf]
@@ -71,11 +69,6 @@ class Structure:
     known_placement: bool
     drive: Drive
 
-    @cached_property
-    def n_parameters(self) -> int:
-        """Number of parameters."""
-        return len(self.parameters)
-
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -107,22 +100,6 @@ jax.tree_util.register_dataclass(
 def values_at(structure: Structure, x: Any, xp: Any = np) -> dict[str, Any]:
     """Parameter values at coordinates ``(..., parameters)``."""
     return {p.name: value_at(p, x[..., i], xp) for i, p in enumerate(structure.parameters)}
-
-
-def value_at(parameter: FitParameter, coordinate: Any, xp: Any = np) -> Any:
-    """Value of a parameter: counts depend on products of rates and conductances, which are straight in logarithms."""
-    if parameter.scale == "log":
-        return xp.exp(coordinate)
-    if parameter.scale == "orientation":
-        return coordinate * ANGLE_UNIT_DEG
-    return parameter.value(coordinate, xp)
-
-
-def coordinate_of(parameter: FitParameter, value: float) -> float:
-    """Inverse of :func:`value_at`."""
-    if parameter.scale == "log":
-        return float(np.log(value))
-    return value / ANGLE_UNIT_DEG if parameter.scale == "orientation" else parameter.coordinate(value)
 
 
 def _tree_rates(
@@ -179,7 +156,7 @@ def _log_inputs(
     shown = np.array(structure.shown)
     conditions = []
     for label in structure.labels:
-        factor = {n: values.get(f"{label}.{n}", 1.0) for n in ("nmda", "pv", "sst")}
+        factor = factors_of(values, label)
         dosed = replace(drive, gain_sd=0.0, pv_drive=factor["pv"], sst_drive=factor["sst"])
         columns = (
             *rates,
@@ -196,12 +173,6 @@ def _log_inputs(
     return jnp.stack(conditions)
 
 
-def surface_moments(data: Data, inputs: Float[Array, "... inputs"]) -> tuple[Array, Array]:
-    """Mean count and dispersion at fixed gain: see :class:`ketune.surface.Surface`."""
-    z = (jnp.clip(inputs, data["low"], data["high"]) - data["centre"]) / data["scale"]
-    return network_moments(network_output(data["weights"], z), inputs[..., -1])
-
-
 def moments(structure: Structure, data: Data, x: Any) -> Moments:
     """Counts of every condition and stimulus, and how they vary with what is unknown of the neuron."""
     values = values_at(structure, x, jnp)
@@ -213,7 +184,7 @@ def moments(structure: Structure, data: Data, x: Any) -> Moments:
         inputs = _log_inputs(structure, data, values, rates * jnp.exp(log_factor))
         # The gain multiplies the five rates, which come first.
         on_rates = np.r_[np.ones(5), np.zeros(inputs.shape[-1] - 5)]
-        return surface_moments(data, inputs[..., None, :] + log_gain[:, None] * on_rates)
+        return moments_at(data, inputs[..., None, :] + log_gain[:, None] * on_rates)
 
     unchanged = jnp.zeros((2, 1))
     mean, dispersion = at_gains(unchanged, _GAIN)

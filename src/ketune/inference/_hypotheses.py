@@ -16,7 +16,7 @@ from ketune.inference._density import log_mixture
 from ketune.inference._model import JointModel
 from ketune.inference._priors import Prior
 from ketune.inference._replicates import Laws, conditional_laws
-from ketune.inference._starts import climb, curvature
+from ketune.inference._starts import refine
 from ketune.progress import NullProgress, Progress
 
 _STEPS = 80
@@ -64,7 +64,7 @@ def compare_hypotheses(
             for k in range(folds):
                 conditions, left_out = _split(held, fold, k)
                 trained = held.with_conditions(conditions)
-                at = climb(trained, best, _STEPS, spread=np.linalg.cholesky(curvature(trained, best))).x
+                at = refine(trained, best, _STEPS).x
                 # At the optimum: draws from the curvature leave the narrow curved ridge of the posterior, and would
                 # punish hypotheses for parameters that the data leave open.
                 every = np.repeat(at[None], _DRAWS, axis=0)

@@ -14,7 +14,8 @@ from ketune.afferents import Drive, SynapseLayout
 from ketune.errors import InputError
 from ketune.fitting import PARAMETERS, FitParameter, SpontaneousRate
 from ketune.inference._conditions import ConditionCounts, Rows, rows_of
-from ketune.inference._density import Moments, Structure, compiled, coordinate_of, values_at
+from ketune.inference._coordinates import coordinate_of
+from ketune.inference._density import Moments, Structure, compiled, values_at
 from ketune.inference._placement_noise import Trees
 from ketune.inference._priors import KINDS, Prior, default_priors
 from ketune.surface import Surface

@@ -11,13 +11,13 @@ from ketune.afferents import Drive, Grating, SynapseLayout, place_synapses, stra
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.fitting import KEPT_WITHIN, PARAMETERS, SpikeCounts, drive_at, simulate_counts, synapse_overrides
-from ketune.inference._conditions import ConditionCounts
+from ketune.inference._conditions import ConditionCounts, factors_of
 from ketune.inference._model import JointModel
 from ketune.inference._placement_noise import Trees
 from ketune.inference._priors import Prior
 from ketune.inference._profile import Profile, profiles
 from ketune.inference._sample import Draws, sample_modes
-from ketune.inference._starts import Optimum, climb, curvature, find_optimum
+from ketune.inference._starts import Optimum, curvature, find_optimum, refine
 from ketune.progress import NullProgress, Progress
 from ketune.surface import Surface, SurfaceError, surface_of
 
@@ -112,7 +112,7 @@ def plain(model: JointModel, x: np.ndarray) -> dict[str, float]:
 
 def condition_drive(values: Mapping[str, float], label: str, drive: Drive) -> tuple[Drive, dict[str, float]]:
     """Afferent rates and parameters of the cell's synapses in a condition."""
-    factor = {n: values.get(f"{label}.{n}", 1.0) for n in ("nmda", "pv", "sst")}
+    factor = factors_of(values, label)
     shared = {p.name: values[p.name] for p in PARAMETERS}
     dosed = replace(drive_at(shared, drive), pv_drive=factor["pv"], sst_drive=factor["sst"])
     return dosed, {**shared, "nmda_nS": shared["nmda_nS"] * factor["nmda"]}
@@ -264,7 +264,7 @@ def _corrected(
     """Alternate between asking the spiking cell of one placement and climbing (space mapping)."""
     placed = _at_placement(model, cell, seed)
     grating = Grating(model.orientation_deg, window_ms=model.window_s * 1e3)
-    result = climb(placed, x, _STEPS, spread=np.linalg.cholesky(curvature(placed, x)))
+    result = refine(placed, x, _STEPS)
     used, made = result.nfev, []
     for i, trials in enumerate(effort.corrections):
         with progress.task(f"asking the spiking cell, round {i + 1}", len(model.conditions)) as task:
@@ -296,7 +296,7 @@ def _corrected(
             Correction(trials, float(result.fun), float(_furthest(ratio)), float(_furthest(fano_ratio)))
         )
         placed = replace(_surely(placed), ratio=ratio, fano_ratio=fano_ratio)
-        result = climb(placed, result.x, _STEPS, spread=np.linalg.cholesky(curvature(placed, result.x)))
+        result = refine(placed, result.x, _STEPS)
         used += result.nfev
     return (
         placed,
@@ -336,8 +336,7 @@ def _kept(
         model = placed if i == 0 else _at_placement(placed, cell, seed + i)
         centre = estimate
         if i:
-            spread = np.linalg.cholesky(curvature(model, centre))
-            centre = climb(model, centre, _STEPS, spread=spread).x
+            centre = refine(model, centre, _STEPS).x
         lower = np.linalg.cholesky(curvature(model, centre))
         sets = centre + np.concatenate(
             [np.zeros((1, len(centre))), rng.standard_normal((_KEPT_DRAWS, len(centre))) @ lower.T]

@@ -10,6 +10,7 @@ import numpy as np
 from ketune.errors import InputError
 from ketune.fitting import FitParameter
 from ketune.fitting._prior import WORKING_RANGE
+from ketune.inference._coordinates import ANGLE_UNIT_DEG, coordinate_of
 
 _HALF_WIDTH = 1.96
 KINDS = ("normal", "uniform", "circle")
@@ -34,7 +35,7 @@ class Prior:
         """Coordinates drawn from it; orientations in units of 20 degrees."""
         if self.kind == "normal":
             return rng.normal(self.centre, self.sd, n)
-        return rng.logistic(size=n) if self.kind == "uniform" else rng.uniform(0.0, 9.0, n)
+        return rng.logistic(size=n) if self.kind == "uniform" else rng.uniform(0.0, 180.0 / ANGLE_UNIT_DEG, n)
 
 
 def default_priors(parameters: Sequence[FitParameter]) -> dict[str, Prior]:
@@ -66,5 +67,5 @@ def normal_over(parameter: FitParameter, low: float, high: float) -> Prior:
             f"prior of '{parameter.name}': {low:g} to {high:g} is no range within its bounds, {parameter.low:g} to "
             f"{parameter.high:g}"
         )
-    ends = [np.log(x) if parameter.scale == "log" else parameter.coordinate(x) for x in (low, high)]
-    return Prior("normal", float(ends[0] + ends[1]) / 2, float(ends[1] - ends[0]) / (2 * _HALF_WIDTH))
+    ends = [coordinate_of(parameter, x) for x in (low, high)]
+    return Prior("normal", (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / (2 * _HALF_WIDTH))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ketune.inference._density import ANGLE_UNIT_DEG, coordinate_of, value_at
+from ketune.inference._coordinates import ANGLE_UNIT_DEG, coordinate_of, value_at
 from ketune.inference._model import JointModel
 from ketune.inference._starts import climb
 

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ketune._jax import jax, jnp
-from ketune.inference._density import ANGLE_UNIT_DEG, Data, Structure, log_density
+from ketune.inference._coordinates import ANGLE_UNIT_DEG
+from ketune.inference._density import Data, Structure, log_density
 from ketune.inference._model import JointModel
 from ketune.inference._starts import curvature
 

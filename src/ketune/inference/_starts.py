@@ -8,8 +8,8 @@ import numpy as np
 from scipy import optimize
 
 from ketune.errors import InputError
-from ketune.fitting import SpontaneousRate
-from ketune.inference._density import ANGLE_UNIT_DEG
+from ketune.fitting._observed import preferred_deg
+from ketune.inference._coordinates import ANGLE_UNIT_DEG
 from ketune.inference._model import JointModel
 
 # Ascents that are this far below the best after their first steps will not catch up.
@@ -78,17 +78,6 @@ class Optimum:
         return sum(s.status == "converged" and s.last > self.log_density - SAME_PLACE for s in self.starts)
 
 
-def preferred_deg(model: JointModel) -> float:
-    """Preferred orientation of the control's mean counts (vector sum)."""
-    angle = np.asarray(model.orientation_deg)
-    mean = np.array(
-        [np.nan if isinstance(o, SpontaneousRate) else float(o.mean()) for o in model.conditions[0].counts]
-    )
-    known = np.isfinite(angle) & np.isfinite(mean)
-    vector = np.sum((mean[known] - mean[known].min()) * np.exp(2j * np.deg2rad(angle[known])))
-    return float(np.rad2deg(np.angle(vector)) / 2)
-
-
 def find_optimum(
     model: JointModel,
     *,
@@ -138,8 +127,7 @@ def find_optimum(
         result = early[i]
         used, status = result.nfev, "discarded"
         if result.fun > best - _HOPELESS:
-            spread = np.linalg.cholesky(curvature(model, result.x))
-            result = climb(model, result.x, _ALL_STEPS, spread=spread)
+            result = refine(model, result.x, _ALL_STEPS)
             used, status = used + result.nfev, "converged" if result.success else "stopped"
         starts.append(Start(i, float(value[i]), float(result.fun), status, int(used), result.x))
     starts.append(
@@ -161,7 +149,7 @@ def _swapped(model: JointModel, best: Start, number: int) -> Start:
     first = model.value_and_gradient(x)[0]
     result = climb(model, x, _FIRST_STEPS)
     used = result.nfev
-    result = climb(model, result.x, _ALL_STEPS, spread=np.linalg.cholesky(curvature(model, result.x)))
+    result = refine(model, result.x, _ALL_STEPS)
     status = "converged" if result.success else "stopped"
     return Start(number, float(first), float(result.fun), status, int(used + result.nfev), result.x)
 
@@ -212,6 +200,11 @@ def climb(
     return result
 
 
+def refine(model: JointModel, x: np.ndarray, steps: int) -> optimize.OptimizeResult:
+    """:func:`climb` from a place near an optimum, along the axes of the curvature there."""
+    return climb(model, x, steps, spread=np.linalg.cholesky(curvature(model, x)))
+
+
 def curvature(model: JointModel, best: np.ndarray) -> np.ndarray:
     """Covariance of the coordinates from the second derivative at the optimum; open directions keep a finite width."""
     information = -model.hessian(best)
@@ -223,7 +216,7 @@ def _drawn(model: JointModel, n: int, rng: np.random.Generator) -> np.ndarray:
     """Prior draws, half of them with both trees near the recorded preferred orientation."""
     x = model.prior_draws(n, rng)
     near = rng.random(n) < 0.5
-    centre = preferred_deg(model) / ANGLE_UNIT_DEG
+    centre = preferred_deg(model.orientation_deg, model.conditions[0].counts) / ANGLE_UNIT_DEG
     at = np.flatnonzero(model.is_angle)
     x[np.ix_(near, at)] = rng.normal(centre, _NEAR_DEG / ANGLE_UNIT_DEG, (int(near.sum()), len(at)))
     return x

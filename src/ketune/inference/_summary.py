@@ -91,13 +91,17 @@ def findings(fit: NeuronFit, *, seed: int) -> Findings:
     return Findings(found, profiled, draws, prior, diagnostics)
 
 
-def _with_dependent(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def dependent(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The quantities of :data:`DEPENDS_ON` at parameter values."""
     disparity = values["preferred_apical_deg"] - values["preferred_basal_deg"]
     return {
-        **{n: np.asarray(v) for n, v in values.items()},
         "nmda_to_ampa": values["nmda_nS"] / values["ampa_nS"],
         "tree_disparity_deg": np.mod(disparity + 90.0, 180.0) - 90.0,
     }
+
+
+def _with_dependent(values: dict[str, Any]) -> dict[str, np.ndarray]:
+    return {n: np.asarray(v) for n, v in (values | dependent(values)).items()}
 
 
 def _signed(disparity: Identifiability) -> Identifiability:

@@ -27,6 +27,8 @@ FORMAT = "ketune-posterior/1"
 _DRAWN = ("posterior", "sample_stats", "prior", "posterior_predictive")
 _GIVEN = ("observed_data", "constant_data")
 _ENGINE: Literal["h5netcdf"] = "h5netcdf"
+POSTERIOR_FILE = "posterior.nc"
+"""Its name in the directory of a fit."""
 
 
 def posterior_tree(

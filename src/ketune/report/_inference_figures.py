@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from ketune.inference import DEPENDS_ON, LEVEL, Identifiability, check_predictive, read_posterior
+from ketune.inference import (
+    DEPENDS_ON,
+    LEVEL,
+    POSTERIOR_FILE,
+    Identifiability,
+    check_predictive,
+    read_posterior,
+)
 from ketune.report import _posterior_figures as drawing
 from ketune.report import _style as s
 from ketune.report import _words as w
 from ketune.report._results import Fit
 
-POSTERIOR_FILE = "posterior.nc"
 _PERIOD_DEG = 180.0
 _VERDICTS = ("identified", "one-sided", "unidentified", "at bound")
 

@@ -3,7 +3,7 @@
 from ketune.surface._build import SurfaceEffort, build_surface
 from ketune.surface._inputs import INPUTS
 from ketune.surface._law import log_count_law
-from ketune.surface._library import at_hand, surface_key, surface_of
+from ketune.surface._library import known_surface, surface_key, surface_of
 from ketune.surface._measure import measured
 from ketune.surface._network import Training
 from ketune.surface._surface import Surface, SurfaceError
@@ -16,8 +16,8 @@ __all__ = [
     "SurfaceError",
     "Training",
     "Trials",
-    "at_hand",
     "build_surface",
+    "known_surface",
     "log_count_law",
     "measured",
     "surface_key",

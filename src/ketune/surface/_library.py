@@ -40,12 +40,19 @@ def shipped() -> Path:
     return Path(str(resources.files("ketune") / "data" / "surfaces" / "cat_v1_l23.npz"))
 
 
-def at_hand(cell: Cell) -> bool:
-    """Whether the response surface of a cell is known already, so that nothing has to be built."""
+def known_surface(cell: Cell) -> Surface | None:
+    """The response surface of a cell, shipped or in the cache; None where it would have to be built."""
     key = surface_key(cell)
-    if (cache_root() / "surfaces" / f"{key}.npz").exists():
-        return True
-    return shipped().exists() and Surface.load(shipped()).made.get("key") == key
+    if shipped().exists():
+        surface = Surface.load(shipped())
+        if surface.made.get("key") == key:
+            return surface
+    file = _cached(key)
+    return Surface.load(file) if file.exists() else None
+
+
+def _cached(key: str) -> Path:
+    return cache_root() / "surfaces" / f"{key}.npz"
 
 
 def surface_of(
@@ -62,15 +69,12 @@ def surface_of(
     """
     import filelock
 
+    if (known := known_surface(cell)) is not None:
+        return known
     progress, key = progress or NullProgress(), surface_key(cell)
-    if shipped().exists():
-        surface = Surface.load(shipped())
-        if surface.made.get("key") == key:
-            return surface
-    folder = cache_root() / "surfaces"
-    file, trials = folder / f"{key}.npz", folder / f"{key}-trials"
-    if file.exists():
-        return Surface.load(file)
+    file = _cached(key)
+    folder = file.parent
+    trials = folder / f"{key}-trials"
     try:
         trials.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / f"{key}.lock", timeout=_LONGEST_WAIT_S):
@@ -79,9 +83,7 @@ def surface_of(
             surface = build_surface(cell, effort, engine=engine, kept=trials, progress=progress)
             surface = measured(surface, cell, engine=engine, progress=progress)
             surface.made["key"] = key
-            unfinished = folder / f".{key}.unfinished"
-            surface.save(unfinished)
-            unfinished.replace(file)
+            surface.save(file)
             for part in trials.glob("*.npz"):
                 part.unlink()
             trials.rmdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jaxtyping import Array, Float
 
 from ketune._jax import jnp
 from ketune.errors import InputError
+from ketune.storage import whole_file
 from ketune.surface import _network as network
 from ketune.surface._inputs import INPUTS
 from ketune.surface._trials import Trials
@@ -27,6 +29,16 @@ _UNREADABLE = (
 
 class _OtherVersion(Exception):
     """A file's format or inputs are not those of this version."""
+
+
+ARRAYS = ("weights", "centre", "scale", "low", "high")
+"""What a prediction takes of a surface."""
+
+
+def moments_at(arrays: Mapping[str, Any], log_inputs: Float[Array, "... inputs"]) -> tuple[Array, Array]:
+    """:meth:`Surface.moments` as a pure function of the surface's arrays."""
+    z = (jnp.clip(log_inputs, arrays["low"], arrays["high"]) - arrays["centre"]) / arrays["scale"]
+    return network.moments(network.output(arrays["weights"], z), log_inputs[..., -1])
 
 
 @dataclass(frozen=True)
@@ -92,11 +104,10 @@ class Surface:
         log_inputs
             Natural logarithms of :data:`ketune.surface.INPUTS`.
         """
-        z = (jnp.clip(jnp.asarray(log_inputs), self.low, self.high) - self.centre) / self.scale
-        return network.moments(network.output(self.weights, z), jnp.asarray(log_inputs)[..., -1])
+        return moments_at({name: getattr(self, name) for name in ARRAYS}, jnp.asarray(log_inputs))
 
     def save(self, path: Path) -> None:
-        """Write the surface as one NumPy archive of plain arrays."""
+        """Write the surface in one step as one NumPy archive of plain arrays."""
         arrays = {f"weight_{i}": w for i, (w, _) in enumerate(self.weights)}
         arrays |= {f"bias_{i}": b for i, (_, b) in enumerate(self.weights)}
         about = {
@@ -106,7 +117,7 @@ class Surface:
             "error": asdict(self.error),
             "made": self.made,
         }
-        with path.open("wb") as file:
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(
                 file,
                 about=np.array(json.dumps(about)),

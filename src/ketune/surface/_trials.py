@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from ketune.afferents import Grating, SynapseLayout, hard_events
 from ketune.engines.jax_engine import JaxEngine
 from ketune.events import Events
+from ketune.storage import whole_file
 from ketune.surface._design import DesignPoint
 from ketune.surface._inputs import trial_inputs
 
@@ -42,10 +42,8 @@ class Trials:
 
     def save(self, path: Path) -> None:
         """Write the trials in one step."""
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        with unfinished.open("wb") as file:
+        with whole_file(path) as unfinished, unfinished.open("wb") as file:
             np.savez_compressed(file, inputs=self.inputs, counts=self.counts, placement=self.placement)
-        unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Trials:

@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 
 from ketune.fitting import NAMES, PARAMETERS, Effort, Fit, FitParameter, KeptSet, most_different
-from ketune.inference import Findings, InferenceEffort, NeuronFit, plain
-
-# A combination of parameters whose logarithm is not known to a factor of two is called undetermined.
-_OPEN_LOG_SD = float(np.log(2.0))
-_OPEN_DEG = 30.0
-_NAMED_FROM_SHARE = 0.2
+from ketune.fitting._undetermined import UNDETERMINED_DEG, UNDETERMINED_LOG_SD, combination_in_words
+from ketune.inference import ANGLE_UNIT_DEG, Findings, InferenceEffort, NeuronFit, plain
 
 INFERENCE_EFFORTS = {
     "quick": InferenceEffort(screened=128, followed=4, corrections=(32, 64), draws=0),
@@ -115,7 +111,7 @@ def from_surface(fit: NeuronFit, found: Findings, effort: Effort) -> PointFit:
         ),
         {
             "estimator": "response surface",
-            "surface": {**asdict(model.surface.error), **asdict(fit.model.surface.error)},
+            "surface": asdict(fit.model.surface.error),
             "made": fit.model.surface.made,
             "corrections": [asdict(c) for c in fit.corrections],
             "starts": [
@@ -143,7 +139,10 @@ def _open_combinations(
 ) -> tuple[tuple[str, float], ...]:
     """Directions in which the posterior is wider than a factor of two, or 30 degrees."""
     scale = np.array(
-        [20.0 * _OPEN_LOG_SD / _OPEN_DEG if p.scale == "orientation" else 1.0 for p in parameters]
+        [
+            ANGLE_UNIT_DEG * UNDETERMINED_LOG_SD / UNDETERMINED_DEG if p.scale == "orientation" else 1.0
+            for p in parameters
+        ]
     )
     use = np.array([p.scale != "linear" for p in parameters])
     names = [p.name for p, u in zip(parameters, use, strict=True) if u]
@@ -151,10 +150,6 @@ def _open_combinations(
     found = []
     for value, vector in zip(variance[::-1], vectors.T[::-1], strict=True):
         size = float(np.sqrt(max(value, 0.0)))
-        if size > _OPEN_LOG_SD:
-            share = np.abs(vector) / np.abs(vector).max()
-            main = [i for i in np.argsort(-share)[:3] if share[i] > _NAMED_FROM_SHARE]
-            found.append(
-                (" with ".join(f"{names[i]} {'up' if vector[i] > 0 else 'down'}" for i in main), size)
-            )
+        if size > UNDETERMINED_LOG_SD:
+            found.append((combination_in_words(names, vector), size))
     return tuple(found)

@@ -46,7 +46,7 @@ from ketune.morphology import read_morphology
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
-from ketune.surface import at_hand
+from ketune.surface import known_surface
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS, PointFit, from_silent_twin, from_surface
 from ketune.workflow._inference_files import (
@@ -288,9 +288,8 @@ def fit_to_directory(
     if inference.compare and not labels:
         raise InputError("--compare: ranks what a drug may have done; name its condition with --with")
     cell = cell_from(cell_source)
-    by_surface = inference.estimator == "surface" or (
-        inference.estimator == "auto" and (inference.needs_surface or at_hand(cell))
-    )
+    surface = None if inference.estimator == "silent" else known_surface(cell)
+    by_surface = surface is not None or inference.estimator == "surface" or inference.needs_surface
     orientations = [float(o) for o in recording.orientations(condition)]
     split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
     fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
@@ -352,6 +351,7 @@ def fit_to_directory(
             priors=priors,
             start=start,
             effort=inference.effort,
+            surface=surface,
             engine=engine,
             seed=seed,
             progress=progress,
@@ -435,7 +435,7 @@ def fit_to_directory(
     }
     replicated: dict[str, np.ndarray] = {}
     if joint is not None and found is not None:
-        checked, replicated = predictive_check(joint, found, seed=seed)
+        checked, replicated = predictive_check(joint, seed=seed)
         document |= identifiability_fields(found)
         document["predictive_check"] = check_fields(checked)
         if found.diagnostics is not None:
@@ -448,7 +448,7 @@ def fit_to_directory(
             ranked = compare_hypotheses(
                 joint.model,
                 joint.optimum.coordinates,
-                [h for h in every_hypothesis(inference.actions)],
+                every_hypothesis(inference.actions),
                 seed=seed,
                 progress=progress,
             )

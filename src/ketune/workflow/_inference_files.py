@@ -12,13 +12,16 @@ import numpy as np
 from ketune.fitting import DirectionCounts, SpontaneousRate
 from ketune.inference import (
     DEPENDS_ON,
+    POSTERIOR_FILE,
     Findings,
     Hypothesis,
     Identifiability,
+    JointModel,
     NeuronFit,
     PredictiveCheck,
     check_predictive,
     conditional_laws,
+    dependent,
     fit_report,
     posterior_correlations,
     posterior_tree,
@@ -26,14 +29,12 @@ from ketune.inference import (
     write_posterior,
 )
 
-POSTERIOR_FILE, SUMMARY_FILE = "posterior.nc", "summary.txt"
+SUMMARY_FILE = "summary.txt"
 _REPLICATES = 400
 _PERIOD_DEG = 180.0
 
 
-def predictive_check(
-    fit: NeuronFit, found: Findings, *, seed: int
-) -> tuple[PredictiveCheck, dict[str, np.ndarray]]:
+def predictive_check(fit: NeuronFit, *, seed: int) -> tuple[PredictiveCheck, dict[str, np.ndarray]]:
     """Replicated recordings against the recorded one, with the replicates by condition ``(draws, stimuli, trials)``.
 
     Without a sampled posterior they are those of the optimum, over placements of the synapses.
@@ -44,13 +45,18 @@ def predictive_check(
     else:
         every = fit.draws.coordinates.reshape(-1, fit.draws.coordinates.shape[-1])
         x = every[rng.choice(len(every), _REPLICATES, replace=len(every) < _REPLICATES)]
-    recorded_at = [k for k, o in enumerate(model.conditions[0].counts) if not isinstance(o, SpontaneousRate)]
+    recorded_at = _recorded_at(model)
     trials = max(len(o) for c in model.conditions for o in c.counts if not isinstance(o, SpontaneousRate))
     counts = replicated_counts(conditional_laws(model, x, rng), trials, rng)
     replicated = {c.label: counts[:, i, recorded_at] for i, c in enumerate(model.conditions)}
     recorded = {c.label: [_centred(c.counts[k]) for k in recorded_at] for c in model.conditions}
     angle = np.asarray(model.orientation_deg)[recorded_at]
     return check_predictive(replicated, recorded, angle, window_s=model.window_s), replicated
+
+
+def _recorded_at(model: JointModel) -> list[int]:
+    """Which stimuli were recorded; the others are assumed blanks."""
+    return [k for k, o in enumerate(model.conditions[0].counts) if not isinstance(o, SpontaneousRate)]
 
 
 def _centred(observed: Any) -> np.ndarray:
@@ -66,14 +72,15 @@ def write_draws(
 ) -> None:
     """Write the DataTree: draws, sampler, prior, replicated and recorded counts."""
     model = fit.model
-    recorded_at = [k for k, o in enumerate(model.conditions[0].counts) if not isinstance(o, SpontaneousRate)]
-    observed: dict[str, np.ndarray] = {}
+    recorded_at = _recorded_at(model)
+    observed = {}
     for condition in model.conditions:
-        rows = [np.asarray(_centred(condition.counts[k]), float) for k in recorded_at]
-        padded = np.full((len(rows), max(map(len, rows))), np.nan)
-        for i, row in enumerate(rows):
-            padded[i, : len(row)] = row
-        observed[f"spikes_{condition.label}"] = padded
+        # Replicates have as many trials as the longest condition; shorter rows are filled up with NaN.
+        rows = np.full(replicated[condition.label].shape[1:], np.nan)
+        for row, k in zip(rows, recorded_at, strict=True):
+            counts = _centred(condition.counts[k])
+            row[: len(counts)] = counts
+        observed[f"spikes_{condition.label}"] = rows
     groups: dict[str, dict[str, np.ndarray]] = {
         "posterior": dict(found.draws),
         "prior": {n: v[None] for n, v in found.prior.items()},
@@ -89,28 +96,13 @@ def write_draws(
         }
     meaning = {p.name: p.meaning for p in model.parameters} | {n: m for n, (_, m) in DEPENDS_ON.items()}
     units = {p.name: p.unit for p in model.parameters} | {n: u for n, (u, _) in DEPENDS_ON.items()}
-    # Conditions may have different numbers of trials, and replicates have as many as the longest.
-    dims: dict[str, tuple[str, ...]] = {}
-    coords = {}
-    for group in ("observed_data", "posterior_predictive"):
-        for name, values in groups[group].items():
-            dims.setdefault(name, ("stimulus", f"trial_{name.removeprefix('spikes_')}"))
-            longest = max(values.shape[-1], groups["observed_data"][name].shape[-1])
-            if values.shape[-1] < longest:
-                widened = np.full((*values.shape[:-1], longest), np.nan)
-                widened[..., : values.shape[-1]] = values
-                groups[group][name] = widened
-    for name, values in observed.items():
-        short = groups["posterior_predictive"][name].shape[-1] - values.shape[-1]
-        if short > 0:
-            groups["observed_data"][name] = np.pad(values, ((0, 0), (0, short)), constant_values=np.nan)
-    coords["stimulus"] = np.arange(len(recorded_at))
+    dims: dict[str, tuple[str, ...]] = {name: ("stimulus", "trial") for name in observed}
     groups["constant_data"] = {"orientation_deg": np.asarray(model.orientation_deg)[recorded_at]}
     dims["orientation_deg"] = ("stimulus",)
     tree = posterior_tree(
         groups,
         dims=dims,
-        coords=coords,
+        coords={"stimulus": np.arange(len(recorded_at))},
         units=units,
         meaning=meaning,
         attributes={
@@ -151,7 +143,7 @@ def summary_text(
             "gradients": fit.gradients,
             "seconds": round(seconds, 1),
         },
-        values={**{n: values[n] for n in names}, **_dependent(values)},
+        values={**{n: values[n] for n in names}, **dependent(values)},
         errors={n: errors.get(n, np.nan) for n in (*names, *DEPENDS_ON)},
         identifiability=found.identifiability,
         units={p.name: p.unit for p in model.parameters if p.unit} | {"tree_disparity_deg": "deg"},
@@ -159,14 +151,6 @@ def summary_text(
         correlations_from=0.5,
         diagnostics=found.diagnostics,
     )
-
-
-def _dependent(values: Mapping[str, float]) -> dict[str, float]:
-    apart = values["preferred_apical_deg"] - values["preferred_basal_deg"]
-    return {
-        "nmda_to_ampa": values["nmda_nS"] / values["ampa_nS"],
-        "tree_disparity_deg": (apart + 90.0) % 180.0 - 90.0,
-    }
 
 
 def identifiability_fields(found: Findings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ketune.errors import InputError
 from ketune.fitting import DirectionCounts, FitParameter, SpontaneousRate
-from ketune.inference import ACTIONS, ConditionCounts, Prior, normal_over
+from ketune.inference import ACTIONS, ConditionCounts, Prior, coordinate_of, normal_over
 from ketune.tuning import Recording
 
 _SAME_DEG, _SAME_WINDOW_S = 0.01, 1e-6
@@ -157,17 +157,13 @@ def parse_start(
         prior = priors.get(parameter.name)
         if (
             prior is not None
-            and abs(_coordinate(parameter, found[parameter.name]) - prior.centre) > 5 * prior.sd
+            and abs(coordinate_of(parameter, found[parameter.name]) - prior.centre) > 5 * prior.sd
         ):
             raise InputError(
                 f"--start: {text} is excluded by its prior (more than five standard deviations off); "
                 "widen the prior or move the start"
             )
     return found or None
-
-
-def _coordinate(parameter: FitParameter, value: float) -> float:
-    return float(np.log(value)) if parameter.scale == "log" else parameter.coordinate(value)
 
 
 def _named(name: str, by_name: dict[str, FitParameter], option: str, text: str) -> FitParameter:
