@@ -161,9 +161,12 @@ def test_nonlinear_scheme_approaches_the_exact_solution() -> None:
     exact = scipy.integrate.solve_ivp(slope, (0, 0.4), BOUND, rtol=1e-10, atol=1e-12).y[:, -1]
     errors = []
     for n in (100, 200):
+        step = jax.jit(
+            lambda x, dt=0.4 / n: kinetic_step(binding, x, BINDING_GIVEN, dt, linear=False, conserved={})
+        )
         x = BOUND
         for _ in range(n):
-            x = kinetic_step(binding, x, BINDING_GIVEN, 0.4 / n, linear=False, conserved={})
+            x = step(x)
         errors.append(np.max(np.abs(np.array(x) - exact)))
     assert errors[0] < 2e-3
     assert errors[1] == pytest.approx(errors[0] / 2, rel=0.05)
@@ -227,6 +230,7 @@ METHODS = {
 def test_gradients_agree_with_central_differences(method: str) -> None:
     step, start, values = METHODS[method]
 
+    @jax.jit
     def last(numbers):
         *x, dt = numbers
         return step(x[: len(start)], x[len(start) :], dt)[-1]
