@@ -6,9 +6,11 @@ So the cache never holds a half-built entry, and two processes never build the s
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from ketune.errors import InputError
@@ -21,6 +23,16 @@ def cache_root() -> Path:
     import platformdirs
 
     return Path(os.environ.get("KETUNE_CACHE_DIR") or platformdirs.user_cache_dir("ketune")).absolute()
+
+
+@cache
+def machine() -> str:
+    """What code that was compiled for this machine depends on: its kind and what its processor can do."""
+    flags = ""
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.system()} {platform.machine()} {platform.processor()} {flags}"
 
 
 def compiler() -> str | None:

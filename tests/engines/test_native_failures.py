@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ketune import _compiled
 from ketune._compiled import compiler
-from ketune.engines import _native_build, create, describe
+from ketune.engines import create, describe
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.native_engine import NativeEngine
 from ketune.verify_cases import DT_ms, mechanism_case
@@ -263,7 +264,6 @@ engine = NativeEngine(case.cell, dt_ms=DT_ms, dtype=np.float64)
 if sys.argv[2:]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
     v = engine.run(case.events).v_mV
 print(describe(engine)["name"], len(caught), np.abs(v - np.load(sys.argv[1])).max())
 """
@@ -285,7 +285,7 @@ class TestKey:
 
     @pytest.mark.skipif(not _X86_LINUX, reason="the features of other processors have other names")
     def test_features_of_the_processor(self, monkeypatch, request, empty_cache):
-        request.addfinalizer(_native_build._machine.cache_clear)
+        request.addfinalizer(_compiled.machine.cache_clear)
         assert self.other(empty_cache) == 1
         read = Path.read_text
 
@@ -294,7 +294,7 @@ class TestKey:
             return text.replace(" sse4_2", "") if str(path) == "/proc/cpuinfo" else text
 
         monkeypatch.setattr(Path, "read_text", weaker)
-        _native_build._machine.cache_clear()
+        _compiled.machine.cache_clear()
         assert self.other(empty_cache) == 2
 
     def test_the_compilers_version(self, monkeypatch, tmp_path, empty_cache):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import platform
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ketune._compiled import BUILD_LIMIT_S, built_once, cache_root, compiler
+from ketune._compiled import BUILD_LIMIT_S, built_once, cache_root, compiler, machine
 from ketune.engines._kernel_structures import Reverse, Task
 from ketune.errors import InputError
 
@@ -85,7 +84,7 @@ def _hash(path: Path) -> str:
 def _key(text: str, command: str) -> str:
     from ketune import __version__
 
-    parts = [text, __version__, command, _version_of(command), _machine(), *_FULL]
+    parts = [text, __version__, command, _version_of(command), machine(), *_FULL]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -102,16 +101,6 @@ def _version(command: str, changed_ns: int) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
-
-
-@cache
-def _machine() -> str:
-    """What `-march=native` depends on."""
-    flags = ""
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return f"{platform.system()} {platform.machine()} {platform.processor()} {flags}"
 
 
 def _build(text: str, command: list[str], folder: Path) -> Path:
