@@ -228,9 +228,9 @@ def printed(plan: Prepared, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def mean_fano(counts: SpikeCounts) -> float:
-    """Mean over the orientations."""
-    shown = np.isfinite(counts.orientation_deg)
-    return float(np.nanmean(counts.fano[shown]))
+    """Mean over the orientations at which the neuron fired; NaN where it was silent."""
+    fano = counts.fano[np.isfinite(counts.orientation_deg)]
+    return float(fano[np.isfinite(fano)].mean()) if np.isfinite(fano).any() else float("nan")
 
 
 def by_region(cell: Cell, values: np.ndarray) -> dict[str, float]:
