@@ -22,7 +22,7 @@ from ketune.progress import NullProgress, Progress
 from ketune.surface import Surface, SurfaceError, surface_of
 
 _TREE_PLACEMENTS = 8
-_STEPS = 80
+_STEPS = 200
 # Half a spike is added to both means before their ratio: below one spike it says little.
 _HALF_SPIKE = 0.5
 _RATIO_RANGE, _FANO_RATIO_RANGE = (0.2, 5.0), (0.2, 5.0)

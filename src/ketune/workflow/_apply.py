@@ -255,7 +255,14 @@ def _measure(
     """Counts of every condition, control first; a look with stimuli of its own gets a control with the same."""
 
     def counts(who: FittedNeuron, condition: Condition, n: int) -> SpikeCounts:
-        return who.counts(condition, trials=n, seed=seed, progress=progress, text=f"tuning {condition.label}")
+        return who.counts(
+            condition,
+            trials=n,
+            seed=seed,
+            progress=progress,
+            text=f"tuning {condition.label}",
+            stratified=True,
+        )
 
     before = counts(neuron, conditions[0], trials)
     found = [_Measured(conditions[0], before, before, neuron)]
@@ -281,7 +288,7 @@ def _kept(
     for i, (neuron, entry) in enumerate(zip(neurons[1:], sets[1:], strict=True)):
         text = f"parameter set {i + 2} of {len(sets)}"
         before, during = (
-            neuron.counts(c, trials=fewer, seed=seed + 1 + i, progress=progress, text=text)
+            neuron.counts(c, trials=fewer, seed=seed + 1 + i, progress=progress, text=text, stratified=True)
             for c in (control.condition, main.condition)
         )
         found.append(_kept_entry(neuron, entry, before, during))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_synapses
+from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_synapses, stratified_gain
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.fitting import SpikeCounts, drive_at, simulate_counts, synapse_overrides
@@ -108,8 +108,16 @@ class FittedNeuron:
         progress: Progress,
         text: str,
         first_trial: int = 0,
+        stratified: bool = False,
     ) -> SpikeCounts:
-        """Spike counts of every orientation and the blank, in trials ``first_trial ...`` of the seed."""
+        """Spike counts of every orientation and the blank, in trials ``first_trial ...`` of the seed.
+
+        Parameters
+        ----------
+        stratified
+            Take the shared gain at the quantiles of its law. Stimuli share the gains of the trials, so that a few dozen
+            random ones would shift the Fano factor at all orientations together.
+        """
         seconds = len(self.grating.orientation_deg) * trials * self.grating.duration_ms * 1e-3
         with progress.task(text, seconds) as task:
             return simulate_counts(
@@ -121,6 +129,7 @@ class FittedNeuron:
                 n_trials=trials,
                 seed=seed,
                 first_trial=first_trial,
+                gain=stratified_gain(trials) if stratified else None,
                 on_advance=task.advance,
             )
 
