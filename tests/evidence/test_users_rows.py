@@ -1,5 +1,8 @@
 """A user's rows: beside ours or in their place, and refused in one line that names file, row and key."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ketune.errors import InputError
@@ -130,6 +133,15 @@ def test_a_window_fits_the_users_own_target_too(rows):
 
 def test_rows_alone_are_a_table_where_nothing_of_ours_is_cited(rows):
     assert [e.id for e in extended(EffectTable(), rows(SOURCE + EFFECT)).effect] == ["E1"]
+
+
+def test_the_example_of_the_documentation_does_what_is_said_there(rows):
+    text = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    table = extended(reported_effects(), rows(example))
+    assert table.find("T4").rule.margins[:2] == ((0.85, 1.18), (0.8, 1.25))
+    assert not table.decided_by_our_window(table.find("T5"))
+    assert table.find("TS1").rule_in_words == "ratio of half widths: 1.1 to 1.5"
 
 
 def test_an_empty_file_changes_nothing(rows):

@@ -75,7 +75,9 @@ def describe_effects(result: Mapping[str, Any]) -> Iterator[str]:
             yield from _target_lines(target, width)
         yield ""
         yield from _key("level", _LEVELS, [t["level"] for t in result["targets"]], width)
-        yield from _key("confidence", _CONFIDENCE, [e["confidence"] for e in result["effects"]], width)
+        yield from _key(
+            "conf. (confidence)", _CONFIDENCE, [e["confidence"] for e in result["effects"]], width
+        )
         yield from _wrapped(
             "ours: chosen by this project; no paper gives it. unknown: no number was found.", width
         )
@@ -142,13 +144,12 @@ def _table_of(effects: Sequence[Mapping[str, Any]], width: int) -> Iterator[str]
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    for heading, share in (("id", 0), ("quantity", 4), ("direction", 3), ("size", 2), ("n", 1)):
-        narrowest = 10 if heading == "n" else None
-        table.add_column(
-            heading, ratio=share or None, no_wrap=not share, min_width=narrowest, overflow="fold"
-        )
-    table.add_column("confidence", no_wrap=True)
-    table.add_column("source", overflow="fold", min_width=12)
+    table.add_column("id", no_wrap=True)
+    for heading, share in (("quantity", 4), ("direction", 3), ("size", 3)):
+        table.add_column(heading, ratio=share, overflow="fold")
+    table.add_column("n", width=10, overflow="fold")
+    table.add_column("conf.", no_wrap=True)
+    table.add_column("source", min_width=12, overflow="fold")
     table.expand = True
     for e in effects:
         row = (
