@@ -27,6 +27,7 @@ COMMANDS = [
     "fit",
     "apply",
     "exposure",
+    "evidence",
     "report",
     "verify",
     "translate",
@@ -429,6 +430,8 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "apply_drug",
         "run_exposure",
         "describe_exposure",
+        "show_effects",
+        "describe_effects",
         "write_report",
         "run_verify",
         "run_biology",
@@ -444,7 +447,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         translate_files=lambda *arguments, **options: {"files": []},
         read_tables=dict,
     )
-    for name in ("workflow", "verify", "biology", "verify_files", "bench", "mechanisms"):
+    for name in ("workflow", "verify", "biology", "verify_files", "bench", "mechanisms", "evidence"):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)
 
