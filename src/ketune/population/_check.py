@@ -104,7 +104,7 @@ def _mouse(population: Population) -> list[ControlRow]:
     )
     for p in _QUARTILES:
         value = float(np.quantile(gosi, p)) if gosi.size else float("nan")
-        low, high = units.gosi_range(p, max(gosi.size, 1))
+        low, high = units.gosi_range(p, max(gosi.size, 1), together=len(_QUARTILES))
         rows.append(
             ControlRow(
                 f"gOSI, quantile {p:g}",
@@ -112,7 +112,7 @@ def _mouse(population: Population) -> list[ControlRow]:
                 "1",
                 low,
                 high,
-                f"{units.n} mouse units: 95 % range of this quantile of as many further units",
+                f"{units.n} mouse units: where the quartiles of as many further units lie together in 95 % of cases",
                 True,
                 selection,
                 int(gosi.size),

@@ -10,8 +10,8 @@ import numpy as np
 
 from ketune.errors import InputError
 from ketune.fitting import NAMES
+from ketune.fitting._prior import WORKING_RANGE
 from ketune.population._table import (
-    BOUNDS,
     SPECIES,
     Distributions,
     Experiment,
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _ATTEMPTS = 200
 _SEED_TAG = 0x90B
 _LARGEST_PLACEMENT = 2**31
-_DRAWN = ("disparity_deg", "spread_deg", "ampa_nS", "nmda_nS", "pv_nS", "sst_nS", "gain_sd")
+_DRAWN = ("disparity_deg", "spread_basal_deg", "spread_apical_deg", "ampa_nS", "nmda_nS", "pv_nS", "sst_nS", "gain_sd")
 
-REFUSALS = ("rates not reached", "peak too low", "not tuned", "too broad")
+REFUSALS = ("rates not reached", "peak too low", "not tuned")
 """Why a drawn neuron does not enter: no drive within the working range gives its rates, or it fails the selection."""
 
 
@@ -210,17 +210,15 @@ def _entered(
 def _drawn(laws: Distributions, rng: np.random.Generator) -> tuple[dict[str, float], float, float]:
     """Parameters of one neuron without its afferent rates, and the rates at which it shall fire."""
     preferred_deg = rng.uniform(0.0, 180.0)
-    drawn = {name: getattr(laws, name).at(rng.standard_normal(), BOUNDS.get(name)) for name in _DRAWN}
+    drawn = {name: laws.law(name).at(rng.standard_normal(), WORKING_RANGE.get(name)) for name in _DRAWN}
     peak, own = rng.standard_normal(2)
     rho = laws.rate_correlation.value
-    spread_deg, disparity_deg = drawn.pop("spread_deg"), drawn.pop("disparity_deg")
+    disparity_deg = drawn.pop("disparity_deg")
     values = {
         **drawn,
         "preferred_basal_deg": preferred_deg,
         # Twice, because the remainder of a tiny negative number rounds to 180 itself.
         "preferred_apical_deg": (preferred_deg + disparity_deg) % 180.0 % 180.0,
-        "spread_basal_deg": spread_deg,
-        "spread_apical_deg": spread_deg,
         "background_rate_hz": 1.0,
     }
     return values, laws.peak_hz.at(peak), laws.spontaneous_hz.at(rho * peak + math.sqrt(1 - rho**2) * own)
@@ -231,6 +229,4 @@ def refusal(curve: ControlCurve, selection: Selection, experiment: Experiment) -
     if curve.mean[:-1].max() < selection.least_peak_hz * experiment.window_s:
         return "peak too low"
     # A flat curve has no index at all.
-    if not curve.fit.osi >= selection.least_osi:
-        return "not tuned"
-    return "too broad" if 2 * curve.fit.hwhm_deg > selection.largest_full_width_deg else None
+    return None if curve.fit.osi >= selection.least_osi else "not tuned"

@@ -13,7 +13,6 @@ from scipy import special
 
 from ketune import _toml
 from ketune.errors import InputError
-from ketune.fitting._prior import WORKING_RANGE
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True)
 _FILE = "distributions.toml"
@@ -78,6 +77,11 @@ class Distributions(BaseModel):
     spontaneous_hz: Law
     rate_correlation: Correlation
 
+    def law(self, name: str) -> Law:
+        """Law of a quantity; both trees draw their spread from one law, independently."""
+        found: Law = getattr(self, "spread_deg" if name.startswith("spread_") else name)
+        return found
+
 
 class Experiment(BaseModel):
     """Stimuli, repetitions and counting window; a blank comes last."""
@@ -102,7 +106,6 @@ class Selection(BaseModel):
 
     least_peak_hz: float
     least_osi: float
-    largest_full_width_deg: float
     reason: str
 
 
@@ -138,8 +141,3 @@ def distributions() -> Table:
         return Table.model_validate(_toml.parse(text, _FILE))
 
 
-BOUNDS = {
-    "spread_deg": WORKING_RANGE["spread_basal_deg"],
-    **{name: WORKING_RANGE[name] for name in ("ampa_nS", "nmda_nS", "pv_nS", "sst_nS", "gain_sd")},
-}
-"""Where laws are cut off: the working range of the default cell."""

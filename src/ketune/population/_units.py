@@ -7,6 +7,7 @@ from importlib import resources
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
+from scipy import special
 
 from ketune import _toml
 
@@ -50,12 +51,12 @@ class RecordedUnits(BaseModel):
             raise ValueError("one quantile is needed for each probability")
         return self
 
-    def gosi_range(self, probability: float, n: int) -> tuple[float, float]:
-        """Where this quantile of ``n`` further units would lie in 95 % of cases.
+    def gosi_range(self, probability: float, n: int, *, together: int = 1) -> tuple[float, float]:
+        """Where this quantile of ``n`` further units would lie in 95 % of cases, with ``together`` - 1 others (Bonferroni).
 
         The rank of a quantile is binomial in both samples; their variances add (normal approximation).
         """
-        half = 1.96 * np.sqrt(probability * (1 - probability) * (1 / n + 1 / self.n))
+        half = -special.ndtri(0.025 / together) * np.sqrt(probability * (1 - probability) * (1 / n + 1 / self.n))
         at = np.clip([probability - half, probability + half], self.probability[0], self.probability[-1])
         low, high = np.interp(at, self.probability, self.gosi)
         return float(low), float(high)
