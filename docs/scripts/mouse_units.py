@@ -1,7 +1,8 @@
 """Quantiles of mouse V1 units that the mouse-like population is held against: writes population/mouse_units.toml.
 
-The file of units is not shipped; it was derived from shixnya/v1_functional_property (commit 300ec81) and has a row a unit with mean
-rates at 0, 45, 90 and 135 degrees, the spontaneous rate, layer, waveform type and whether the unit responded.
+The file of units is not shipped; it was derived from shixnya/v1_functional_property (commit 300ec81) and has a row a
+unit with mean rates at 0, 45, 90 and 135 degrees, the spontaneous rate, layer, waveform type and whether the unit
+responded.
 
     python docs/scripts/mouse_units.py mouse_visp_units.csv
 """
@@ -24,8 +25,8 @@ PROBABILITY = np.arange(1, 20) / 20
 
 HEAD = """\
 # Written by docs/scripts/mouse_units.py. Quantiles only; the file of units is not shipped. See data/SOURCES.md.
-source = "Allen Institute, Visual Coding Neuropixels, through shixnya/v1_functional_property at commit 300ec81 (BSD-3); \
-Allen Institute Terms of Use and citation policy"
+source = "Allen Institute, Visual Coding Neuropixels, through shixnya/v1_functional_property at commit 300ec81 \
+(BSD-3); Allen Institute Terms of Use and citation policy"
 """
 
 
@@ -48,8 +49,9 @@ def main() -> None:
     def listed(values: np.ndarray) -> str:
         return "[" + ", ".join(f"{v:.4g}" for v in values) + "]"
 
+    responding = peak >= LEAST_PEAK_HZ
     selection = (
-        f"layer 2/3, regular spiking, responsive ({len(rows)} units), of these {(peak >= LEAST_PEAK_HZ).sum()} with at least "
+        f"layer 2/3, regular spiking, responsive ({len(rows)} units), of these {responding.sum()} with at least "
         f"{LEAST_PEAK_HZ:g} Hz at the best of the four orientations, of these {kept.sum()} with gOSI of at least "
         f"{LEAST_GOSI:g}; drifting gratings of 2 Hz, 75 trials of 2 s each"
     )

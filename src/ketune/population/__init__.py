@@ -8,7 +8,15 @@ from ketune.population._population import (
     VirtualNeuron,
     draw_population,
 )
-from ketune.population._table import SPECIES, Distributions, Experiment, Law, Selection, Species, distributions
+from ketune.population._table import (
+    SPECIES,
+    Distributions,
+    Experiment,
+    Law,
+    Selection,
+    Species,
+    distributions,
+)
 from ketune.population._units import RecordedUnits, mouse_units
 
 __all__ = [

@@ -79,7 +79,12 @@ def check_control(population: Population) -> ControlCheck:
 
 def _cat(population: Population) -> list[ControlRow]:
     fits = population.statistics.fits
-    shared = ("Nauhaus et al. 2008: 14.6 deg (n = 46)", False, "all neurons, Gaussian fit", len(fits))
+    shared = (
+        "Nauhaus et al. 2008: 14.6 deg (n = 46); the tolerance is ours",
+        False,
+        "all neurons, Gaussian fit",
+        len(fits),
+    )
     return [
         ControlRow("mean sigma", _mean([f.sigma_deg for f in fits]), "deg", 11.6, 17.6, *shared),
         ControlRow(
@@ -90,7 +95,12 @@ def _cat(population: Population) -> list[ControlRow]:
 
 def _mouse(population: Population) -> list[ControlRow]:
     fits, units = population.statistics.fits, mouse_units()
-    whole = ("range of T0, from single studies recalled and models", True, "all neurons, Gaussian fit", len(fits))
+    whole = (
+        "range of T0, about single studies and a published model",
+        True,
+        "all neurons, Gaussian fit",
+        len(fits),
+    )
     rows = [
         ControlRow("mean selectivity index", _mean([f.osi for f in fits]), "1", 0.5, 0.9, *whole),
         ControlRow(

@@ -31,7 +31,16 @@ if TYPE_CHECKING:
 _ATTEMPTS = 200
 _SEED_TAG = 0x90B
 _LARGEST_PLACEMENT = 2**31
-_DRAWN = ("disparity_deg", "spread_basal_deg", "spread_apical_deg", "ampa_nS", "nmda_nS", "pv_nS", "sst_nS", "gain_sd")
+_DRAWN = (
+    "disparity_deg",
+    "spread_basal_deg",
+    "spread_apical_deg",
+    "ampa_nS",
+    "nmda_nS",
+    "pv_nS",
+    "sst_nS",
+    "gain_sd",
+)
 
 REFUSALS = ("rates not reached", "peak too low", "not tuned")
 """Why a drawn neuron does not enter: no drive within the working range gives its rates, or it fails the selection."""

@@ -139,5 +139,3 @@ def distributions() -> Table:
     text = (resources.files("ketune.population") / _FILE).read_text(encoding="utf-8")
     with _toml.checking(_FILE):
         return Table.model_validate(_toml.parse(text, _FILE))
-
-

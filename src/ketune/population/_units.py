@@ -52,11 +52,14 @@ class RecordedUnits(BaseModel):
         return self
 
     def gosi_range(self, probability: float, n: int, *, together: int = 1) -> tuple[float, float]:
-        """Where this quantile of ``n`` further units would lie in 95 % of cases, with ``together`` - 1 others (Bonferroni).
+        """Where this quantile of ``n`` further units would lie in 95 % of cases.
 
-        The rank of a quantile is binomial in both samples; their variances add (normal approximation).
+        ``together`` quantiles are within their ranges in 95 % of cases at once (Bonferroni). The rank of a quantile is
+        binomial in both samples; their variances add (normal approximation).
         """
-        half = -special.ndtri(0.025 / together) * np.sqrt(probability * (1 - probability) * (1 / n + 1 / self.n))
+        half = -special.ndtri(0.025 / together) * np.sqrt(
+            probability * (1 - probability) * (1 / n + 1 / self.n)
+        )
         at = np.clip([probability - half, probability + half], self.probability[0], self.probability[-1])
         low, high = np.interp(at, self.probability, self.gosi)
         return float(low), float(high)
