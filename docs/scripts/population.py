@@ -128,9 +128,7 @@ def draw(drawn: dict[str, list[Population]]) -> None:
             )
             ax.axvline(fano.mean(), color=COLOUR[species], ls="--", lw=1.0)
         ax.axvspan(0.8, 2.0, color=style.FAINT, zorder=0)
-        ax.set(
-            xlabel="evoked Fano factor in 0.5 s", ylabel="share of neurons per unit"
-        )
+        ax.set(xlabel="evoked Fano factor in 0.5 s", ylabel="share of neurons per unit")
         ax.set_title("Variability (grey: T0, the mean)")
         found = pooled_units(drawn["mouse"])
         for ax, names in ((axes[1, 1], ("gosi",)), (axes[1, 2], ("peak_hz", "spontaneous_hz"))):
@@ -150,9 +148,7 @@ def draw(drawn: dict[str, list[Population]]) -> None:
             ax.set_ylim(0, 1)
         ax = axes[1, 1]
         for share in (0.25, 0.5, 0.75):
-            ax.hlines(
-                share, *units.gosi_range(share, 48, together=3), color=style.MUTED, lw=5, alpha=0.4
-            )
+            ax.hlines(share, *units.gosi_range(share, 48, together=3), color=style.MUTED, lw=5, alpha=0.4)
         ax.set(xlabel="gOSI at 0, 45, 90, 135 deg", xlim=(0, 1))
         ax.set_title(f"{units.n} mouse units (grey: range for 48)")
         ax.legend(loc="upper left")
