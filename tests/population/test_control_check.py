@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ketune.errors import InputError
+from ketune.evidence import reported_effects
 from ketune.population import ControlStatistics, Population, draw_population, evoked_fano, unit_like
 from ketune.tuning import fit_curve, vector_sum
 
@@ -34,15 +36,15 @@ def test_a_cat_population_of_the_published_width_meets_t0():
     check = made_up("cat", 14.6, 1.0, 1.3).control_check()
     assert check.met
     assert check.window_s == 0.5
-    assert rows(made_up("cat", 14.6, 1.0, 1.3))["mean sigma"].value == pytest.approx(14.6, rel=1e-3)
+    assert rows(made_up("cat", 14.6, 1.0, 1.3))["mean Gaussian SD"].value == pytest.approx(14.6, rel=1e-3)
 
 
 @pytest.mark.parametrize(
     ("sigma_deg", "fano", "missed"),
     [
-        (19.0, 1.3, {"mean sigma", "mean half width at half height"}),
-        (14.6, 2.4, {"mean Fano factor"}),
-        (14.6, 0.7, {"mean Fano factor"}),
+        (19.0, 1.3, {"mean Gaussian SD", "half width at half height"}),
+        (14.6, 2.4, {"control Fano factor"}),
+        (14.6, 0.7, {"control Fano factor"}),
     ],
 )
 def test_a_cat_population_that_misses_says_what(sigma_deg: float, fano: float, missed: set):
@@ -51,12 +53,40 @@ def test_a_cat_population_that_misses_says_what(sigma_deg: float, fano: float, m
     assert {row.quantity for row in check.rows if not row.met} == missed
 
 
+def test_the_users_own_t0_replaces_the_shipped_one():
+    shipped = reported_effects().find("T0")
+    window = shipped.window[0]
+    assert window.quantity == "mean Gaussian SD"
+    wider = window.model_copy(update={"high": 25.0, "ours": False, "source": "nauhaus2008"})
+    own = shipped.model_copy(update={"window": (wider, *shipped.window[2:])})
+    population = made_up("cat", 19.0, 1.0, 1.3)
+    assert not population.control_check().met
+    check = population.control_check(own)
+    assert check.met
+    assert check.rows[0].given_by == "nauhaus2008"
+
+
+def test_a_window_that_cannot_be_measured_is_refused_in_one_line():
+    shipped = reported_effects().find("T0")
+    odd = shipped.window[0].model_copy(update={"quantity": "latency"})
+    with pytest.raises(
+        InputError, match=r"^target 'T0': window of 'latency' is not measured in a population; choose"
+    ):
+        made_up("cat", 14.6, 1.0, 1.3).control_check(shipped.model_copy(update={"window": (odd,)}))
+
+
+def test_the_half_width_stands_beside_the_verdict():
+    row = rows(made_up("cat", 14.6, 1.0, 1.3))["half width at half height"]
+    assert row.met
+    assert not row.judged
+
+
 def test_a_mouse_population_that_is_too_selective_misses_the_units_quartiles():
     found = rows(made_up("mouse", 20.0, 0.2, 1.3))
-    assert found["mean full width at half height"].met
-    assert not found["mean selectivity index"].met
+    assert found["full width at half height"].met
+    assert not found["selectivity index"].met
     assert not found["gOSI, quantile 0.25"].met
-    assert found["gOSI, quantile 0.5"].ours
+    assert found["gOSI, quantile 0.5"].given_by == "ours"
     assert rows(made_up("mouse", 25.0, 3.0, 1.3))["gOSI, quantile 0.5"].met
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ketune.errors import InputError
+from ketune.evidence import Target, Window, reported_effects
 from ketune.population._population import Population
 from ketune.population._units import mouse_units
 
 _LEAST_COUNT = 0.5
 _QUARTILES = (0.25, 0.5, 0.75)
+_ALL = "all neurons, Gaussian fit to expected counts"
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,12 @@ class ControlRow:
         Of the population.
     low, high
         Where it has to lie.
-    source
-        Of the range.
-    ours
-        Whether the range was chosen by this project and is in no publication.
+    given_by
+        "ours" where this project chose the range, otherwise the id of its source.
+    judged
+        Whether it enters the verdict; otherwise it stands beside it.
+    note
+        On the range.
     selection
         Over which neurons, orientations and curve.
     n
@@ -38,8 +43,9 @@ class ControlRow:
     unit: str
     low: float
     high: float
-    source: str
-    ours: bool
+    given_by: str
+    judged: bool
+    note: str
     selection: str
     n: int
 
@@ -58,7 +64,7 @@ class ControlCheck:
     window_s
         In which spikes were counted.
     rows
-        All have to be met.
+        Those that are judged have to be met.
     """
 
     species: str
@@ -67,65 +73,82 @@ class ControlCheck:
 
     @property
     def met(self) -> bool:
-        """Whether every row is met."""
-        return all(row.met for row in self.rows)
+        """Whether every row that is judged is met."""
+        return all(row.met for row in self.rows if row.judged)
 
 
-def check_control(population: Population) -> ControlCheck:
-    """Hold expected control responses against T0."""
-    rows = _cat(population) if population.species == "cat" else _mouse(population)
-    return ControlCheck(population.species, population.window_s, (*rows, _fano(population)))
+def check_control(population: Population, target: Target | None = None) -> ControlCheck:
+    """Hold expected control responses against T0.
 
+    Parameters
+    ----------
+    target
+        The user's own T0; the shipped one if not given.
 
-def _cat(population: Population) -> list[ControlRow]:
-    fits = population.statistics.fits
-    shared = (
-        "Nauhaus et al. 2008: 14.6 deg (n = 46); the tolerance is ours",
-        False,
-        "all neurons, Gaussian fit",
-        len(fits),
-    )
-    return [
-        ControlRow("mean sigma", _mean([f.sigma_deg for f in fits]), "deg", 11.6, 17.6, *shared),
-        ControlRow(
-            "mean half width at half height", _mean([f.hwhm_deg for f in fits]), "deg", 14.0, 21.0, *shared
-        ),
-    ]
-
-
-def _mouse(population: Population) -> list[ControlRow]:
-    fits, units = population.statistics.fits, mouse_units()
-    whole = (
-        "range of T0, about single studies and a published model",
-        True,
-        "all neurons, Gaussian fit",
-        len(fits),
-    )
+    Raises
+    ------
+    InputError
+        A window of the target is of something that is not measured here.
+    """
+    if target is None:
+        target = next(t for t in reported_effects().target if t.id == "T0")
     rows = [
-        ControlRow("mean selectivity index", _mean([f.osi for f in fits]), "1", 0.5, 0.9, *whole),
-        ControlRow(
-            "mean full width at half height", _mean([2 * f.hwhm_deg for f in fits]), "deg", 35.0, 70.0, *whole
-        ),
+        _row(population, window, judged=window in target.deciding)
+        for window in target.window
+        if window.species in ("any", population.species)
     ]
-    gosi = unit_like(population)["gosi"]
+    return ControlCheck(
+        population.species,
+        population.window_s,
+        (*rows, *(_quartiles(population) if population.species == "mouse" else ())),
+    )
+
+
+def _row(population: Population, window: Window, *, judged: bool) -> ControlRow:
+    fits = population.statistics.fits
+    least = f"{_LEAST_COUNT:g} expected spikes in {population.window_s:g} s"
+    responding = f"all neurons, their gratings with at least {least}"
+    measured = {
+        "mean Gaussian SD": (_mean([f.sigma_deg for f in fits]), _ALL),
+        "half width at half height": (_mean([f.hwhm_deg for f in fits]), _ALL),
+        "full width at half height": (_mean([2 * f.hwhm_deg for f in fits]), _ALL),
+        "selectivity index": (_mean([f.osi for f in fits]), _ALL),
+        "control Fano factor": (_mean(evoked_fano(population)), responding),
+    }
+    if window.quantity not in measured:
+        raise InputError(
+            f"target 'T0': window of '{window.quantity}' is not measured in a population; "
+            f"choose from {', '.join(measured)}"
+        )
+    value, selection = measured[window.quantity]
+    return ControlRow(
+        window.quantity,
+        value,
+        window.unit,
+        window.low,
+        window.high,
+        window.given_by,
+        judged,
+        window.note,
+        f"mean over {selection}",
+        len(fits),
+    )
+
+
+def _quartiles(population: Population) -> list[ControlRow]:
+    units, gosi = mouse_units(), unit_like(population)["gosi"]
     selection = (
         f"expected responses at {', '.join(f'{o:g}' for o in units.orientation_deg)} deg; neurons with a peak of at "
         f"least {units.least_peak_hz:g} Hz and gOSI of at least {units.least_gosi:g} there, as the units"
     )
+    note = f"{units.n} units; where the quartiles of as many further units lie together in 95 % of cases"
+    rows = []
     for p in _QUARTILES:
         value = float(np.quantile(gosi, p)) if gosi.size else float("nan")
         low, high = units.gosi_range(p, max(gosi.size, 1), together=len(_QUARTILES))
         rows.append(
             ControlRow(
-                f"gOSI, quantile {p:g}",
-                value,
-                "1",
-                low,
-                high,
-                f"{units.n} mouse units: where the quartiles of as many further units lie together in 95 % of cases",
-                True,
-                selection,
-                int(gosi.size),
+                f"gOSI, quantile {p:g}", value, "1", low, high, "ours", True, note, selection, int(gosi.size)
             )
         )
     return rows
@@ -154,20 +177,6 @@ def evoked_fano(population: Population) -> np.ndarray:
     mean, fano = population.statistics.mean[:, :-1], population.statistics.fano[:, :-1]
     responds = mean >= _LEAST_COUNT
     return np.array([_mean(f[r]) for f, r in zip(fano, responds, strict=True)])
-
-
-def _fano(population: Population) -> ControlRow:
-    return ControlRow(
-        "mean Fano factor",
-        _mean(evoked_fano(population)),
-        "1",
-        0.8,
-        2.0,
-        "range of T0, about Tolhurst et al. 1983",
-        True,
-        f"all neurons, their gratings with at least {_LEAST_COUNT:g} expected spikes in {population.window_s:g} s",
-        len(population.neurons),
-    )
 
 
 def _mean(x: list[float] | np.ndarray) -> float:

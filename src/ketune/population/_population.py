@@ -23,6 +23,7 @@ from ketune.tuning import CurveFit
 
 if TYPE_CHECKING:
     from ketune.cell import Cell
+    from ketune.evidence import Target
     from ketune.population._check import ControlCheck
     from ketune.population._control import Control, ControlCurve
     from ketune.surface import Surface
@@ -125,11 +126,17 @@ class Population:
     window_s: float
     statistics: ControlStatistics
 
-    def control_check(self) -> ControlCheck:
-        """Whether control tuning meets T0."""
+    def control_check(self, target: Target | None = None) -> ControlCheck:
+        """Whether control tuning meets T0, or the user's version of it.
+
+        Raises
+        ------
+        InputError
+            A window of the target is of something that is not measured here.
+        """
         from ketune.population._check import check_control
 
-        return check_control(self)
+        return check_control(self, target)
 
 
 def draw_population(
