@@ -190,8 +190,8 @@ def test_pointwise_is_scipys_mixture_of_negative_binomials(one_condition):
 
 def test_shares_of_the_gain_are_those_of_a_normal_deviate():
     assert density.GAIN_SHARE.sum() == pytest.approx(1.0, abs=1e-12)
-    step = density._GAIN[1] - density._GAIN[0]
-    inside = stats.norm.pdf(density._GAIN) * step
+    step = density.GAIN[1] - density.GAIN[0]
+    inside = stats.norm.pdf(density.GAIN) * step
     np.testing.assert_allclose(density.GAIN_SHARE[1:-1], inside[1:-1], rtol=0.05)
     assert density.GAIN_SHARE[0] == pytest.approx(stats.norm.cdf(-2.6))
 

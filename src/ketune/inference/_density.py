@@ -32,8 +32,8 @@ from ketune.surface._inputs import other_rates
 from ketune.surface._surface import moments_at
 
 # Deviates of the shared gain, and the share of trials in the range around each.
-_GAIN = np.linspace(-2.8, 2.8, 15)
-_EDGES = np.r_[-np.inf, (_GAIN[1:] + _GAIN[:-1]) / 2, np.inf]
+GAIN = np.linspace(-2.8, 2.8, 15)
+_EDGES = np.r_[-np.inf, (GAIN[1:] + GAIN[:-1]) / 2, np.inf]
 GAIN_SHARE = np.diff(special.ndtr(_EDGES))
 _SMALLEST_DISPERSION = 0.05
 _LOWEST_HZ = 1e-6
@@ -187,7 +187,7 @@ def moments(structure: Structure, data: Data, x: Any) -> Moments:
         return moments_at(data, inputs[..., None, :] + log_gain[:, None] * on_rates)
 
     unchanged = jnp.zeros((2, 1))
-    mean, dispersion = at_gains(unchanged, _GAIN)
+    mean, dispersion = at_gains(unchanged, GAIN)
     mean = mean * data["ratio"][..., None]
     # Within a range of the gain the mean changes: that widens the law of its counts.
     across = jnp.asarray(jnp.gradient(mean, axis=-1))

@@ -59,6 +59,7 @@ from ketune.pharmacology._drug import (
     parse_drug,
 )
 from ketune.pharmacology._effect import (
+    NEUTRAL,
     PRIMARY_TARGETS,
     TARGETS,
     DrugEffect,
@@ -148,6 +149,7 @@ __all__ = [
     "CONFIDENCE_MEANING",
     "CORTEX_UM",
     "DOSE_UNITS",
+    "NEUTRAL",
     "PHASES",
     "PRIMARY_TARGETS",
     "ROUTES",

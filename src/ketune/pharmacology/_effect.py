@@ -96,7 +96,6 @@ class DrugEffect:
         return out
 
 
-# What a field is without any drug.
 NEUTRAL: dict[str, float] = {
     **dict.fromkeys(
         (
@@ -110,6 +109,7 @@ NEUTRAL: dict[str, float] = {
         1.0,
     ),
 }
+"""What each field of a :class:`DrugEffect` is without any drug."""
 _SCALARS = tuple(f"{who}_{what}" for who in INTERNEURONS for what in ("drive", "nmda_block"))
 
 

@@ -1,7 +1,8 @@
 """The response surface of a cell: what its spike counts are at any drive, learnt once from single spiking trials."""
 
+from ketune.surface._actions import ACTIONS, CellActions, action_overrides, log_actions
 from ketune.surface._build import SurfaceEffort, build_surface
-from ketune.surface._inputs import INPUTS
+from ketune.surface._inputs import INPUTS, INPUTS_AND_ACTIONS
 from ketune.surface._law import log_count_law
 from ketune.surface._library import known_surface, surface_key, surface_of
 from ketune.surface._measure import measured
@@ -10,14 +11,19 @@ from ketune.surface._surface import Surface, SurfaceError
 from ketune.surface._trials import Trials
 
 __all__ = [
+    "ACTIONS",
     "INPUTS",
+    "INPUTS_AND_ACTIONS",
+    "CellActions",
     "Surface",
     "SurfaceEffort",
     "SurfaceError",
     "Training",
     "Trials",
+    "action_overrides",
     "build_surface",
     "known_surface",
+    "log_actions",
     "log_count_law",
     "measured",
     "surface_key",

@@ -39,11 +39,17 @@ class SurfaceEffort:
         Placements of the synapses among them.
     dt_ms
         Time step of the spiking cell.
+    actions
+        Whether a drug's actions on channels are inputs too.
+    window_s
+        Shortest and longest counting window.
     """
 
     trials: int = 24_576
     placements: int = 64
     dt_ms: float = 0.05
+    actions: bool = False
+    window_s: tuple[float, float] = WINDOW_S
     training: Training = field(default_factory=Training)
 
 
@@ -112,7 +118,9 @@ def _batch(
 ) -> Trials:
     """One run of trials of the same length, each counted in its whole window and in a part of it."""
     rng = np.random.default_rng([seed, 11, number])
-    shorter_s, window_s = sorted(round(float(np.exp(rng.uniform(*np.log(WINDOW_S)))), 3) for _ in range(2))
+    shorter_s, window_s = sorted(
+        round(float(np.exp(rng.uniform(*np.log(effort.window_s)))), 3) for _ in range(2)
+    )
     return Trials.joined(
         simulate_points(
             spiking,
@@ -136,9 +144,11 @@ def _points(
 ) -> list[DesignPoint]:
     """Trials of one run: random ones, or mostly those whose predicted rates are spread evenly in their logarithm."""
     if surface is None:
-        return random_points(_LANES, rng, placements=effort.placements)
+        return random_points(_LANES, rng, placements=effort.placements, actions=effort.actions)
     apical = spiking.twin.cell.table.region == "apical"
-    candidates = random_points(_CANDIDATES * _LANES, rng, placements=effort.placements)
+    candidates = random_points(
+        _CANDIDATES * _LANES, rng, placements=effort.placements, actions=effort.actions
+    )
     inputs = np.array([inputs_of(p, layouts[p.placement], apical, window_s) for p in candidates])
     rate = np.asarray(surface.moments(np.log(inputs))[0]) / window_s
     natural = round(_NATURAL_SHARE * _LANES)

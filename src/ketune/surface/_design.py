@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ketune.afferents import Drive
 from ketune.fitting import PARAMETERS, drive_at
 from ketune.fitting._prior import WORKING_RANGE
+from ketune.surface._actions import CellActions
 
 # Half-widths of the training range over those of the prior, so that its tails are still inside.
 _WIDER = 1.25
@@ -16,24 +17,52 @@ _WIDER = 1.25
 _BLANK, _DRUGGED = 0.1, 0.5
 # Logarithm of the smallest factor that a drug puts on NMDA conductance and interneurons.
 _SMALLEST_FACTOR = 0.03
+# Strongest actions on channels, beyond what topical ketamine does half an hour after its application (95 % of draws);
+# share of the trials that leave an action out; and the largest ratio of NMDA conductance between the trees.
+_STRONGEST = {
+    "hcn_shift_mV": 22.0, "hcn_block": 0.85, "nav_block": 0.35, "kv_block": 0.65, "kv_shift_mV": 13.0,
+    "tonic_gaba_gain": 0.7,
+}  # fmt: skip
+_WITHOUT, _LOG_TILT = 0.3, float(np.log(8.0))
 WINDOW_S = (0.2, 2.0)
 """Range of counting windows."""
 
 
 @dataclass(frozen=True)
 class DesignPoint:
-    """One trial: drive, strengths, orientation (``nan`` for a blank), shared gain and placement."""
+    """One trial: drive, strengths, orientation (``nan``: blank), shared gain, placement, a drug's other actions."""
 
     drive: Drive
     strengths_nS: dict[str, float]
     orientation_deg: float
     gain_deviate: float
     placement: int
+    actions: CellActions | None = None
 
 
-def random_points(n: int, rng: np.random.Generator, *, placements: int) -> list[DesignPoint]:
-    """Trials over a range wider than the prior, half of them with a drug on NMDA, PV and SST."""
-    return [_point(rng, placements) for _ in range(n)]
+def random_points(
+    n: int, rng: np.random.Generator, *, placements: int, actions: bool = False
+) -> list[DesignPoint]:
+    """Trials over a range wider than the prior, half of them with a drug on NMDA, PV and SST.
+
+    Parameters
+    ----------
+    actions
+        Whether the drug acts on the cell's channels too.
+    """
+    points = [_point(rng, placements) for _ in range(n)]
+    return [replace(p, actions=_actions(rng)) for p in points] if actions else points
+
+
+def _actions(rng: np.random.Generator) -> CellActions:
+    """Each action of its own strength, or none of it."""
+    acts = rng.random(len(_STRONGEST)) > _WITHOUT
+    share = acts * rng.random(len(_STRONGEST))
+    strength = {name: s * most for (name, most), s in zip(_STRONGEST.items(), share, strict=True)}
+    tilt = np.exp(rng.uniform(-1.0, 1.0) * _LOG_TILT) if rng.random() > _WITHOUT else 1.0
+    return CellActions(
+        nmda_tilt=float(tilt), tonic_gaba_gain=float(1.0 + strength.pop("tonic_gaba_gain")), **strength
+    )
 
 
 def _point(rng: np.random.Generator, placements: int) -> DesignPoint:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ketune.afferents import Drive, SynapseLayout, rate_hz
+from ketune.surface._actions import ACTIONS
 
 INPUTS = (
     "basal_hz", "apical_hz", "background_hz", "pv_hz", "sst_hz", "ampa_nS", "nmda_nS", "pv_nS", "sst_nS", "window_s",
@@ -22,6 +23,8 @@ INPUTS = (
 ``basal_hz`` and ``apical_hz`` are mean rates per excitatory synapse of a tree while the grating is shown, background
 included; ``background_hz`` is what they were before. Rates include the trial's shared gain.
 """
+INPUTS_AND_ACTIONS = (*INPUTS[:-1], *ACTIONS, INPUTS[-1])
+"""Inputs of a response surface that knows a drug's actions on the cell, see :class:`ketune.surface.CellActions`."""
 _DRIVEN, _BACKGROUND, _PV, _SST = range(4)
 
 

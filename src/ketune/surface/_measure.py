@@ -12,6 +12,7 @@ from ketune.engines import create
 from ketune.errors import InputError
 from ketune.progress import NullProgress, Progress
 from ketune.surface._design import random_points
+from ketune.surface._inputs import INPUTS
 from ketune.surface._surface import Surface, SurfaceError
 from ketune.surface._trials import Trials, inputs_of, simulate_points
 
@@ -45,7 +46,8 @@ def measured(
     rng = np.random.default_rng([seed, 41])
     apical = cell.table.region == "apical"
     layouts = [place_synapses(cell, seed=_FRESH_SEED + i) for i in range(_PLACEMENTS)]
-    candidates = [p for p in random_points(4000, rng, placements=1) if np.isfinite(p.orientation_deg)]
+    drawn = random_points(4000, rng, placements=1, actions=surface.inputs != INPUTS)
+    candidates = [p for p in drawn if np.isfinite(p.orientation_deg)]
     candidates = [replace(p, gain_deviate=0.0) for p in candidates]
     mean = _predicted(surface, np.array([inputs_of(p, layouts[0], apical, _WINDOW_S) for p in candidates]))
     chosen = [candidates[i] for i in np.flatnonzero((mean > 1.5) & (mean < 30.0))[:_DRIVES]]

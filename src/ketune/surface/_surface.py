@@ -17,7 +17,7 @@ from ketune._jax import jnp
 from ketune.errors import InputError
 from ketune.storage import whole_file
 from ketune.surface import _network as network
-from ketune.surface._inputs import INPUTS
+from ketune.surface._inputs import INPUTS, INPUTS_AND_ACTIONS
 from ketune.surface._trials import Trials
 
 FORMAT = "ketune-surface/1"
@@ -85,6 +85,11 @@ class Surface:
     error: SurfaceError
     made: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, whose logarithms it takes."""
+        return INPUTS if len(self.centre) == len(INPUTS) else INPUTS_AND_ACTIONS
+
     @classmethod
     def trained(
         cls, trials: Trials, how: network.Training, *, seed: int, made: dict[str, Any] | None = None
@@ -102,7 +107,7 @@ class Surface:
         Parameters
         ----------
         log_inputs
-            Natural logarithms of :data:`ketune.surface.INPUTS`.
+            Natural logarithms of :attr:`inputs`.
         """
         return moments_at({name: getattr(self, name) for name in ARRAYS}, jnp.asarray(log_inputs))
 
@@ -112,7 +117,7 @@ class Surface:
         arrays |= {f"bias_{i}": b for i, (_, b) in enumerate(self.weights)}
         about = {
             "format": FORMAT,
-            "inputs": INPUTS,
+            "inputs": self.inputs,
             "layers": len(self.weights),
             "error": asdict(self.error),
             "made": self.made,
@@ -141,7 +146,10 @@ class Surface:
             # An archive and nothing else: NumPy would also read single arrays.
             with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
                 about = json.loads(str(file["about"]))
-                if about["format"] != FORMAT or tuple(about["inputs"]) != INPUTS:
+                if about["format"] != FORMAT or tuple(about["inputs"]) not in (
+                    INPUTS,
+                    INPUTS_AND_ACTIONS,
+                ):
                     raise _OtherVersion
                 error = about["error"]
                 return cls(

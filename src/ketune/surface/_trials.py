@@ -12,6 +12,7 @@ from ketune.afferents import Grating, SynapseLayout, hard_events
 from ketune.engines.jax_engine import JaxEngine
 from ketune.events import Events
 from ketune.storage import whole_file
+from ketune.surface._actions import CellActions, action_overrides
 from ketune.surface._design import DesignPoint
 from ketune.surface._inputs import trial_inputs
 
@@ -26,7 +27,8 @@ class Trials:
     Attributes
     ----------
     inputs
-        ``(n, 10)``, in the order of :data:`ketune.surface.INPUTS`.
+        ``(n, 10)``, in the order of :data:`ketune.surface.INPUTS`, or ``(n, 17)`` in that of
+        :data:`ketune.surface.INPUTS_AND_ACTIONS`.
     counts
         ``int (n,)``.
     placement
@@ -62,7 +64,7 @@ class Trials:
 
 
 def inputs_of(point: DesignPoint, layout: SynapseLayout, apical: np.ndarray, window_s: float) -> np.ndarray:
-    """Inputs of a trial, ``(10,)``."""
+    """Inputs of a trial, ``(10,)``, or ``(17,)`` where a drug's actions on the cell are inputs."""
     rates = trial_inputs(
         point.drive,
         layout,
@@ -70,7 +72,8 @@ def inputs_of(point: DesignPoint, layout: SynapseLayout, apical: np.ndarray, win
         orientation_deg=point.orientation_deg,
         gain_deviate=point.gain_deviate,
     )
-    return np.array([*rates, *(point.strengths_nS[n] for n in _SYNAPSES), window_s])
+    actions = () if point.actions is None else point.actions.inputs()
+    return np.array([*rates, *(point.strengths_nS[n] for n in _SYNAPSES), *actions, window_s])
 
 
 def simulate_points(
@@ -114,6 +117,9 @@ def simulate_points(
         (synapse, "gmax"): np.array([p.strengths_nS[name] * 1e-3 for p in points])[None, :]
         for name, synapse in _SYNAPSES.items()
     }
+    if any(p.actions is not None for p in points):
+        actions = [p.actions or CellActions() for p in points]
+        overrides = action_overrides(engine.twin.cell, actions, overrides)
     run = engine.run(events, overrides=overrides, keep_voltage=False, on_advance=on_advance)
     placement = np.array([p.placement for p in points])
     rows = np.array([inputs_of(p, layouts[p.placement], apical, window_s) for p in points])
