@@ -116,7 +116,9 @@ def preferred_errors_deg(
     expected = (baseline[:, None] + amplitude[:, None] * form).T
     at = np.stack([preferred_deg, np.log(sigma_deg)])
     pp, ps, ss = _evaluate(orientation_deg, expected, (1.0 / sem**2).T, at, model).curvature
-    information = pp - np.divide(ps**2, ss, out=np.zeros_like(ss), where=ss > 0)
+    # The bounds of a fit know something of sigma too: as much as a uniform law between them.
+    lowest, highest = np.log([smallest_sigma_deg(orientation_deg), SIGMA_MAX_DEG[model]])
+    information = pp - ps**2 / (ss + 12.0 / (highest - lowest) ** 2)
     return np.where(information > 0, 1.0 / np.sqrt(np.maximum(information, _TINY)), np.inf)
 
 
