@@ -1,12 +1,15 @@
-"""A few neurons of the tiny cell, and a made-up response surface that knows a drug's actions."""
+"""A few neurons of the tiny cell, a made-up response surface that knows a drug's actions, and recorded populations."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from ketune.afferents import place_synapses
 from ketune.population import VirtualNeuron
-from ketune.reproduce import PredictedPopulation
+from ketune.reproduce import PopulationCounts, PredictedPopulation
 from ketune.surface import ACTIONS, Surface
+from ketune.tuning import sample_counts
 
 ORIENTATION_DEG = (0.0, 30.0, 60.0, 90.0, 120.0, 150.0, float("nan"))
 WINDOW_S = 0.5
@@ -61,3 +64,45 @@ def population(acting_surface, tiny_cell, neurons, layouts):
     return PredictedPopulation(
         acting_surface, tiny_cell, neurons, layouts, ORIENTATION_DEG, WINDOW_S, turn=TURN
     )
+
+
+def synthetic_population(
+    seed: int,
+    n: int = 48,
+    *,
+    peak_hz: float = 10.0,
+    sigma_deg: float = 18.0,
+    floor: float = 0.1,
+    fano: float = 1.4,
+    blank_hz: float = 1.0,
+    window_s: float = 0.5,
+    rate: float = 1.0,
+    width: float = 1.0,
+    shift_sd_deg: float = 0.0,
+    fano_ratio: float = 1.0,
+    raised_floor: float = 0.0,
+    blank_ratio: float = 1.0,
+) -> PopulationCounts:
+    """Counts of known tuning, by the plain formula and not the package's own curve; from `rate` on, the drug."""
+    generator = np.random.default_rng([seed, 77])
+    preferred = generator.uniform(0, 180, n)
+    shifted = preferred + shift_sd_deg * generator.standard_normal(n)
+    sizes = np.exp(generator.normal(0, [[0.4], [0.2], [0.15], [0.5]], (4, n)))
+    tested = np.append(np.arange(9) * 22.5, np.nan)
+    theta, found = tested[:-1], []
+    for drug, po in ((0, preferred), (1, shifted)):
+        d = (theta - po[:, None] + 90) % 180 - 90
+        sigma = sigma_deg * sizes[1] * (width if drug else 1.0)
+        low = floor + drug * raised_floor
+        tuned = low + (1 - low) * np.exp(-(d**2) / (2 * sigma[:, None] ** 2))
+        mean = window_s * peak_hz * sizes[0][:, None] * (rate if drug else 1.0) * tuned
+        blank = window_s * blank_hz * sizes[3] * (blank_ratio if drug else 1.0)
+        dispersion = np.maximum(fano * sizes[2] * (fano_ratio if drug else 1.0), 0.1)
+        counts = sample_counts(np.c_[mean, blank], dispersion[:, None], 25, generator)
+        found.append(np.moveaxis(counts, 0, -1))
+    return PopulationCounts(*found, tested, window_s)
+
+
+@pytest.fixture
+def recorded_population() -> Callable[..., PopulationCounts]:
+    return synthetic_population

@@ -21,7 +21,7 @@ from ketune.tuning import (
 )
 from ketune.tuning._indices import direction_selectivity, osi_points, vector_sum
 from ketune.tuning._search import fit_many
-from ketune.tuning._shapes import half_width_deg, kappa_of, shape
+from ketune.tuning._shapes import Model, half_width_deg, kappa_of, shape, shape_with_slopes
 from ketune.tuning._shift import fit_counts_many
 
 EIGHT = np.arange(8) * 22.5
@@ -331,3 +331,30 @@ def test_real_units() -> None:
         assert summary.fit.residual_rms < 0.05 * np.ptp(summary.mean)
         von_mises = fit_curve(summary.orientation_deg, summary.mean, model="von_mises")
         assert abs(float(wrap_orientation(von_mises.preferred_deg - summary.preferred_deg))) < 1.0
+
+
+@pytest.mark.parametrize("model", ["gaussian", "von_mises"])
+@pytest.mark.parametrize("sigma", [8.0, 25.0, 58.0])
+def test_slopes_of_the_shape_are_its_differences(model: Model, sigma: float) -> None:
+    difference, h = np.array([-170.0, -80.0, -31.0, -2.0, 0.0, 12.0, 45.0, 89.0]), 1e-5
+    form, by_difference, by_width = shape_with_slopes(model, difference, np.array([sigma]))
+    np.testing.assert_allclose(form, shape(model, difference, np.array([sigma])), atol=1e-14)
+    near = [shape(model, difference + s * h, np.array([sigma])) for s in (1, -1)]
+    wide = [shape(model, difference, np.array([sigma * np.exp(s * h)])) for s in (1, -1)]
+    np.testing.assert_allclose(by_difference, (near[0] - near[1]) / (2 * h), atol=1e-8)
+    np.testing.assert_allclose(by_width, (wide[0] - wide[1]) / (2 * h), atol=1e-8)
+
+
+def test_search_for_many_is_never_worse_than_the_optimiser() -> None:
+    """Few spikes, where the loss is flat and has several minima: 60 recordings of each of three designs."""
+    generator = np.random.default_rng(21)
+    for theta in (EIGHT, np.arange(-4, 5) * 22.5, np.arange(12) * 15.0):
+        true = np.asarray(generator.uniform(0, 180, (60, 1)))
+        expected = 0.1 + 0.9 * shape("gaussian", theta - true, np.full((60, 1), 20.0))
+        counts = sample_counts(expected, 1.5, 25, generator)
+        mean, sem = counts.mean(axis=0), count_sem(counts.mean(axis=0), counts.var(axis=0, ddof=1), 25)
+        preferred, amplitude, baseline, sigma = (x[:, None] for x in fit_many(theta, mean, sem))
+        fitted = baseline + amplitude * shape("gaussian", theta - preferred, sigma)
+        loss = np.sum(((mean - fitted) / sem) ** 2, axis=1)
+        best = np.array([fit_curve(theta, mean[k], sem[k]).chi2 for k in range(60)])
+        assert np.mean(loss > best + 1e-3) <= 0.02

@@ -148,3 +148,12 @@ def test_rate_matching_says_when_nothing_can_be_matched() -> None:
         rate_matched_fano(moments([5], 1), moments([5], 1, window_s=2.0), seed=0)
     with pytest.raises(InputError, match="no orientation with spikes"):
         rate_matched_fano(moments([0, 0], 1), moments([5, 5], 1), seed=0)
+
+
+def test_every_neuron_draws_by_its_own_fano() -> None:
+    fano = np.array([0.6, 1.0, 2.5])
+    counts = sample_counts(np.full((3, 2), 12.0), fano[:, None], (20_000,), np.random.default_rng(5))
+    assert counts.shape == (20_000, 3, 2)
+    np.testing.assert_allclose(counts.var(axis=0) / counts.mean(axis=0), fano[:, None] * [1, 1], rtol=0.06)
+    with pytest.raises(InputError, match="give a positive number"):
+        sample_counts(np.ones((2, 3)), np.array([[1.0], [float("nan")]]), 3, np.random.default_rng(0))

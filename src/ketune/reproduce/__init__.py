@@ -1,11 +1,13 @@
 """Which actions of a drug suffice for the reported changes of tuning, in a population: its parts.
 
 Hypotheses and their priors (:data:`HYPOTHESES`, :func:`drug_draws`), populations whose counts a response surface
-predicts (:class:`PredictedPopulation`), the search for shared actions (:func:`shared_fit`), and experiments with
-independent trials, predicted or simulated with spikes.
+predicts (:class:`PredictedPopulation`), the search for shared actions (:func:`shared_fit`), experiments with
+independent trials, predicted or simulated with spikes, and the verdicts on the targets T1 to T5 from the counts of such
+an experiment (:func:`judge`, and :func:`screen` for thousands of them).
 """
 
 from ketune.reproduce._actions import POPULATION_ACTIONS, Action
+from ketune.reproduce._counts import PopulationCounts
 from ketune.reproduce._drug_draws import MeanActions, TopicalDose, drug_draws
 from ketune.reproduce._experiment import drawn_counts, spiking_counts
 from ketune.reproduce._hypotheses import (
@@ -18,6 +20,7 @@ from ketune.reproduce._hypotheses import (
 )
 from ketune.reproduce._predicted import PopulationMoments, PredictedPopulation
 from ketune.reproduce._search import SharedFit, shared_fit, smooth_changes
+from ketune.reproduce._verdicts import TargetVerdict, Verdicts, Window, Windows, judge, screen
 
 __all__ = [
     "HYPOTHESES",
@@ -26,15 +29,22 @@ __all__ = [
     "Action",
     "Hypothesis",
     "MeanActions",
+    "PopulationCounts",
     "PopulationMoments",
     "PredictedPopulation",
     "SharedFit",
+    "TargetVerdict",
     "TopicalDose",
+    "Verdicts",
+    "Window",
+    "Windows",
     "action_ranges",
     "drawn_counts",
     "drug_draws",
     "hypotheses_named",
+    "judge",
     "prior_draws",
+    "screen",
     "shared_fit",
     "smooth_changes",
     "spiking_counts",

@@ -9,6 +9,7 @@ from ketune.tuning._curves import CurveFit, count_sem, fit_counts, fit_curve
 from ketune.tuning._indices import vector_sum
 from ketune.tuning._read import read_recording, shipped_recording, shipped_recordings
 from ketune.tuning._recording import DEFAULT_CONDITION, OrientationCounts, Recording
+from ketune.tuning._refine import preferred_errors_deg
 from ketune.tuning._search import fit_many
 from ketune.tuning._shapes import half_width_deg, shape
 from ketune.tuning._shift import Shift, fit_counts_many, remeasure, shift, wrap_orientation
@@ -41,6 +42,7 @@ __all__ = [
     "fit_many",
     "half_width_deg",
     "pooled_fano",
+    "preferred_errors_deg",
     "rate_matched_fano",
     "read_recording",
     "remeasure",

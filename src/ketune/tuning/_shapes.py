@@ -50,6 +50,46 @@ def _images(difference: FloatArray, sigma: FloatArray) -> FloatArray:
     return total
 
 
+def shape_with_slopes(
+    model: Model, difference_deg: FloatArray, sigma_deg: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """`shape` with its derivatives: by the difference (1/deg) and by the logarithm of sigma."""
+    if model == "gaussian":
+        wrapped = (difference_deg + 90.0) % 180.0 - 90.0
+        inverse = 1.0 / sigma_deg
+        value, by_difference, by_width = _images_with_slopes(wrapped, inverse)
+        top, _, top_by_width = _images_with_slopes(np.zeros(1), inverse)
+        bottom, _, bottom_by_width = _images_with_slopes(np.full(1, 90.0), inverse)
+        span = 1.0 / (top - bottom)
+        form = (value - bottom) * span
+        narrowing = by_width - bottom_by_width - form * (top_by_width - bottom_by_width)
+        return form, by_difference * span, narrowing * span
+    kappa = kappa_of(sigma_deg)
+    angle = 2.0 * np.deg2rad(difference_deg)
+    bottom, below = np.exp(-2.0 * kappa), np.cos(angle) - 1.0
+    value = np.exp(kappa * below)
+    form = (value - bottom) / (1.0 - bottom)
+    by_kappa = (below * value + 2.0 * bottom * (1.0 - form)) / (1.0 - bottom)
+    by_difference = -np.deg2rad(2.0) * kappa * np.sin(angle) * value / (1.0 - bottom)
+    return form, by_difference, -2.0 * kappa * by_kappa
+
+
+def _images_with_slopes(
+    difference: FloatArray, inverse_sigma: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    total, by_difference, by_width = (
+        np.zeros(np.broadcast_shapes(difference.shape, inverse_sigma.shape)) for _ in range(3)
+    )
+    for image in _IMAGES:
+        z = (difference + image) * inverse_sigma
+        value = np.exp(-0.5 * z * z)
+        total += value
+        value *= z
+        by_difference -= value
+        by_width += value * z
+    return total, by_difference * inverse_sigma, by_width
+
+
 def kappa_of(sigma_deg: npt.ArrayLike) -> FloatArray:
     """Von Mises concentration (of the doubled angle) that belongs to a width in degrees."""
     return 1.0 / (4.0 * np.deg2rad(np.asarray(sigma_deg, dtype=np.float64)) ** 2)

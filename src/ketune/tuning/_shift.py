@@ -191,7 +191,7 @@ def fit_counts_many(
         amplitude 0 and an arbitrary preferred orientation.
     """
     # The first fit only sets the weights of the second, which hardly depend on its last digits.
-    first = fit_many(theta, mean, count_sem(mean, variance, n), model=model, halvings=2)
+    first = fit_many(theta, mean, count_sem(mean, variance, n), model=model, most_steps=3)
     preferred, amplitude, baseline, sigma = (x[:, None] for x in first)
     expected = baseline + amplitude * shape(model, theta - preferred, sigma)
     return fit_many(theta, mean, count_sem(expected, variance, n), model=model)

@@ -79,29 +79,52 @@ def pooled_fano(moments: OrientationCounts) -> float:
 
 
 def sample_counts(
-    mean: npt.ArrayLike, fano: float, size: int | tuple[int, ...], generator: np.random.Generator
+    mean: npt.ArrayLike, fano: npt.ArrayLike, size: int | tuple[int, ...], generator: np.random.Generator
 ) -> IntArray:
-    """Draw spike counts with given means and one Fano factor.
+    """Draw spike counts with given means and Fano factors.
 
     Negative binomial above 1, Poisson at 1, binomial below 1. A binomial with a small mean cannot be much
     more regular than Poisson (its Fano factor is at least 1 - mean for means below 1); there it comes as near
     as it can.
 
     Args:
-        mean: (m,) expected counts.
-        fano: variance over mean, positive.
+        mean: (..., m) expected counts.
+        fano: variance over mean, positive; one number, or an array that broadcasts against the means.
         size: leading shape of the draws.
 
     Returns:
-        Counts of shape (*size, m).
+        Counts of shape (*size, ..., m).
     """
-    if not (np.isfinite(fano) and fano > 0):
-        raise InputError(f"sample_counts: fano is {fano}; give a positive number")
+    dispersion = np.asarray(fano, dtype=np.float64)
+    if not (np.isfinite(dispersion) & (dispersion > 0)).all():
+        raise InputError(f"sample_counts: fano is {dispersion.min():g}; give a positive number")
     expected = np.asarray(mean, dtype=np.float64)
-    shape = (*((size,) if isinstance(size, int) else size), *expected.shape)
-    if abs(fano - 1.0) < 1e-6:
+    leading = (size,) if isinstance(size, int) else size
+    if dispersion.ndim == 0:
+        return _draw(expected, float(dispersion), leading, generator)
+    expected, dispersion = np.broadcast_arrays(expected, dispersion)
+    counts = np.empty((*leading, *expected.shape), dtype=np.int64)
+    for law in (-1, 0, 1):
+        rows = _law(dispersion) == law
+        if rows.any():
+            counts[..., rows] = _draw(expected[rows], dispersion[rows], leading, generator)
+    return counts
+
+
+def _law(fano: FloatArray) -> npt.NDArray[np.float64]:
+    """1 where counts vary more than Poisson, 0 where they vary as much, -1 below."""
+    return np.where(np.abs(fano - 1.0) < 1e-6, 0.0, np.sign(fano - 1.0))
+
+
+def _draw(
+    expected: FloatArray, fano: float | FloatArray, leading: tuple[int, ...], generator: np.random.Generator
+) -> IntArray:
+    """Counts by one law, that of the first Fano factor."""
+    shape = (*leading, *expected.shape)
+    law = _law(np.asarray(fano)).flat[0]
+    if law == 0:
         return generator.poisson(expected, shape)
-    if fano > 1.0:
+    if law > 0:
         # Poisson with a gamma-distributed rate: mean m, variance m + m^2 / shape = F m for shape = m / (F -
         # 1).
         gamma = generator.gamma(np.maximum(expected, 1e-300) / (fano - 1.0), fano - 1.0, shape)
