@@ -14,7 +14,7 @@ from ketune._jax import jax, jnp
 
 @jax.jit
 def chain(x):
-    for i in range(60):
+    for i in range(130):
         x = jnp.sort(jnp.sin(x * (i + 1)))
     return x.sum()
 

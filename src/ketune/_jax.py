@@ -14,8 +14,9 @@ if "jax" not in sys.modules and "xla_cpu_prefer_vector_width" not in os.environ.
 import jax
 import jax.numpy as jnp
 
-# Functions that take longer than this to compile are kept on disk for the next process, up to so much in all.
-_KEPT_FROM_S = 0.1
+# Functions that take longer than this to compile are kept on disk for the next process, up to so much in all. Keeping
+# one more costs a look at all that are kept: thousands of small ones would cost more than they save.
+_KEPT_FROM_S = 0.5
 _MOST_BYTES = 1 << 30
 
 
