@@ -22,6 +22,12 @@ settings.register_profile("ketune", deadline=None)
 settings.load_profile("ketune")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that no process is left alone with one of them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def tiny_cell() -> Cell:
     """All mechanisms of the default cell on the second morphology, in 17 compartments: fast to run and to compile."""
