@@ -13,6 +13,7 @@ from ketune.inference._diagnostics import Diagnostics, diagnose
 from ketune.inference._neuron_fit import NeuronFit
 from ketune.inference._profile_verdict import identify_profile
 from ketune.inference._verdict import Identifiability, identify
+from ketune.tuning import wrap_orientation
 
 _PRIOR_DRAWS = 4000
 _CURVATURE_DRAWS = 4000
@@ -93,10 +94,11 @@ def findings(fit: NeuronFit, *, seed: int) -> Findings:
 
 def dependent(values: Mapping[str, Any]) -> dict[str, Any]:
     """The quantities of :data:`DEPENDS_ON` at parameter values."""
-    disparity = values["preferred_apical_deg"] - values["preferred_basal_deg"]
     return {
         "nmda_to_ampa": values["nmda_nS"] / values["ampa_nS"],
-        "tree_disparity_deg": np.mod(disparity + 90.0, 180.0) - 90.0,
+        "tree_disparity_deg": wrap_orientation(
+            values["preferred_apical_deg"] - values["preferred_basal_deg"]
+        ),
     }
 
 

@@ -19,7 +19,7 @@ from ketune.population._table import (
     Species,
     distributions,
 )
-from ketune.tuning import CurveFit
+from ketune.tuning import CurveFit, wrap_orientation
 
 if TYPE_CHECKING:
     from ketune.cell import Cell
@@ -65,8 +65,9 @@ class VirtualNeuron:
     @property
     def disparity_deg(self) -> float:
         """Orientation that the apical tree prefers minus the basal tree's, in [-90, 90)."""
-        difference = self.values["preferred_apical_deg"] - self.values["preferred_basal_deg"]
-        return (difference + 90.0) % 180.0 - 90.0
+        return float(
+            wrap_orientation(self.values["preferred_apical_deg"] - self.values["preferred_basal_deg"])
+        )
 
 
 @dataclass(frozen=True, eq=False)

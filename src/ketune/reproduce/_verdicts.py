@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
+from ketune import evidence
 from ketune.errors import InputError
 from ketune.reproduce._chance import estimated_chances, simulated_chances
 from ketune.reproduce._counts import PopulationCounts
@@ -24,11 +26,26 @@ from ketune.reproduce._tuning_changes import (
 
 Margin = tuple[float, float]
 
-ALPHA = 0.05
-LEAST_SHARE_DOWN = 0.6
+Rule = TypeVar("Rule")
+
+
+def _rule(target: str, kind: type[Rule]) -> Rule:
+    """A target's pass rule in the shipped table of reported effects."""
+    rule = _target(target).rule
+    assert isinstance(rule, kind), f"{target} is judged by another kind of rule"
+    return rule
+
+
+def _target(target: str) -> evidence.Target:
+    return next(t for t in evidence.reported_effects().target if t.id == target)
+
+
+FALLS = _rule("T1", evidence.PairedDecrease)
+MOVES = _rule("T2", evidence.ShareBeyondNull)
+MARGINS: tuple[Margin, ...] = _rule("T4", evidence.Equivalence).margins
+TOGETHER = _rule("T5", evidence.Together).of
+# Of the control-tuned cells: with this share lost, "loss of all tuning" fails T1.
 MOST_LOST = 0.5
-THRESHOLD_DEG = 5.0
-MARGINS: tuple[Margin, ...] = ((0.8, 1.25), (0.9, 1.11), (0.67, 1.5), (0.5, 2.0))
 N_NULL, N_BOOT = 200, 1000
 
 
@@ -50,14 +67,20 @@ class Window:
         return self.low <= value <= self.high
 
 
+def _window(target: str, quantity: str) -> Window:
+    """As the shipped table of reported effects has it."""
+    found = next(w for w in _target(target).window if w.quantity == quantity)
+    return Window(found.low, found.high, found.ours)
+
+
 @dataclass(frozen=True)
 class Windows:
-    """Ranges that are reported beside the verdicts and decide none of them (evidence table, level C)."""
+    """Ranges that are reported beside the verdicts and decide none of them; those of the table of reported effects."""
 
-    osi_change: Window = Window(-0.50, -0.05)
-    median_shift_deg: Window = Window(5.0, 25.0)
-    mean_shift_deg: Window = Window(-3.0, 3.0)
-    fano_ratio: Window = Window(0.6, 0.95)
+    osi_change: Window = _window("T1", "relative change of the index")
+    median_shift_deg: Window = _window("T2", "median absolute shift")
+    mean_shift_deg: Window = _window("T2", "mean signed shift")
+    fano_ratio: Window = _window("T3a", "ratio of Fano factors")
 
 
 @dataclass(frozen=True)
@@ -146,8 +169,8 @@ def judge(
         preferred_shift(
             control,
             drug,
-            simulated_chances(control, drug, THRESHOLD_DEG, n_null, generators[1]),
-            THRESHOLD_DEG,
+            simulated_chances(control, drug, MOVES.threshold_deg, n_null, generators[1]),
+            MOVES.threshold_deg,
         ),
         raw_ratio(control, drug, n_boot, generators[2]),
         matched_ratio(control, drug, n_boot, generators[3]),
@@ -169,7 +192,9 @@ def screen(
     control, drug = _measured(counts)
     return _verdicts(
         selectivity_change(control, drug, None, None),
-        preferred_shift(control, drug, estimated_chances(control, drug, THRESHOLD_DEG), THRESHOLD_DEG),
+        preferred_shift(
+            control, drug, estimated_chances(control, drug, MOVES.threshold_deg), MOVES.threshold_deg
+        ),
         raw_ratio(control, drug, None, None),
         matched_ratio(control, drug, None, None),
         blank_ratio(counts.control[:, -1], counts.drug[:, -1], None, None),
@@ -214,14 +239,14 @@ def _verdicts(
         "T3b": _fano("T3b", "C", "Fano factor at matched rates", matched, windows.fano_ratio),
         "T4": spontaneous[0][1],
     }
-    targets["T5"] = _together([targets[i] for i in ("T1", "T2", "T3a", "T4")])
+    targets["T5"] = _together([targets[i] for i in TOGETHER])
     return Verdicts(MappingProxyType(targets), spontaneous, screening)
 
 
 def _selectivity(found: SelectivityChange, window: Window) -> TargetVerdict:
     decided = isfinite(found.median_change) and isfinite(found.share_lost)
     lost = decided and found.share_lost >= MOST_LOST
-    falls = decided and found.p_value < ALPHA and found.share_down > LEAST_SHARE_DOWN
+    falls = decided and found.p_value < FALLS.alpha and found.share_down > FALLS.least_share
     if not decided:
         words = "undecided: too few neurons have an OSI in both conditions or are tuned under control"
     elif lost:
@@ -255,12 +280,12 @@ def _selectivity(found: SelectivityChange, window: Window) -> TargetVerdict:
 
 def _preferred(found: PreferredShift, windows: Windows) -> TargetVerdict:
     decided = found.neurons > 0
-    met = decided and found.p_value < ALPHA
+    met = decided and found.p_value < MOVES.alpha
     inside = windows.median_shift_deg.holds(found.median_abs_deg)
     centred = windows.mean_shift_deg.holds(found.mean_signed_deg)
     if decided:
         words = (
-            f"{'met' if met else 'not met'}: {found.share:.0%} of cells shift by more than {THRESHOLD_DEG:g} deg, "
+            f"{'met' if met else 'not met'}: {found.share:.0%} of cells shift by more than {MOVES.threshold_deg:g} deg, "
             f"{found.chance:.0%} by chance, p = {found.p_value:.2g}"
         )
         if found.untuned_drug:
@@ -355,7 +380,7 @@ def _together(parts: list[TargetVerdict]) -> TargetVerdict:
     elif open_:
         words = f"undecided: {', '.join(open_)}"
     else:
-        words = "met: T1, T2, T3a and T4 together"
+        words = f"met: {', '.join(TOGETHER[:-1])} and {TOGETHER[-1]} together"
     return TargetVerdict(
         id="T5",
         met=not failed and not open_,

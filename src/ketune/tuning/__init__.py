@@ -11,8 +11,8 @@ from ketune.tuning._read import read_recording, shipped_recording, shipped_recor
 from ketune.tuning._recording import DEFAULT_CONDITION, OrientationCounts, Recording
 from ketune.tuning._refine import preferred_errors_deg
 from ketune.tuning._search import fit_many
-from ketune.tuning._shapes import half_width_deg, shape
-from ketune.tuning._shift import Shift, fit_counts_many, remeasure, shift, wrap_orientation
+from ketune.tuning._shapes import half_width_deg, shape, wrap_orientation
+from ketune.tuning._shift import Shift, fit_counts_many, remeasure, shift
 from ketune.tuning._summary import TuningSummary, summarise, summarise_recording
 from ketune.tuning._variability import (
     FanoFactor,

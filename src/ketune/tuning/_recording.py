@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ketune.errors import InputError
+from ketune.tuning._shapes import wrap_orientation
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -165,7 +166,7 @@ class Recording:
         if orientation is None:
             rows = in_condition & np.isnan(self.orientation_deg)
         else:
-            difference = np.abs((self.orientation_deg - orientation + 90.0) % 180.0 - 90.0)
+            difference = np.abs(wrap_orientation(self.orientation_deg - orientation))
             rows = in_condition & (difference < _SAME_ORIENTATION_DEG)  # NaN compares False
         if not rows.any():
             what = "no blank trials" if orientation is None else f"no trials at {orientation:g} deg"

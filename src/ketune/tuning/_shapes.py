@@ -34,7 +34,7 @@ def shape(model: Model, difference_deg: npt.ArrayLike, sigma_deg: npt.ArrayLike)
     difference = np.asarray(difference_deg, dtype=np.float64)
     sigma = np.asarray(sigma_deg, dtype=np.float64)
     if model == "gaussian":
-        wrapped = (difference + 90.0) % 180.0 - 90.0
+        wrapped = wrap_orientation(difference)
         value, top, bottom = (_images(d, sigma) for d in (wrapped, np.zeros(1), np.full(1, 90.0)))
         top, bottom = np.reshape(top, sigma.shape), np.reshape(bottom, sigma.shape)
         return (value - bottom) / (top - bottom)
@@ -55,7 +55,7 @@ def shape_with_slopes(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """`shape` with its derivatives: by the difference (1/deg) and by the logarithm of sigma."""
     if model == "gaussian":
-        wrapped = (difference_deg + 90.0) % 180.0 - 90.0
+        wrapped = wrap_orientation(difference_deg)
         inverse = 1.0 / sigma_deg
         value, by_difference, by_width = _images_with_slopes(wrapped, inverse)
         top, _, top_by_width = _images_with_slopes(np.zeros(1), inverse)
@@ -99,6 +99,11 @@ def wrap_180(orientation_deg: FloatArray) -> FloatArray:
     """Orientations in [0, 180): a tiny negative remainder must not become 180."""
     wrapped = np.mod(orientation_deg, 180.0)
     return np.where(wrapped == 180.0, 0.0, wrapped)
+
+
+def wrap_orientation(difference_deg: npt.ArrayLike) -> FloatArray:
+    """Differences of orientation on [-90, 90) degrees."""
+    return (np.asarray(difference_deg, dtype=np.float64) + 90.0) % 180.0 - 90.0
 
 
 def half_width_deg(model: Model, sigma_deg: npt.ArrayLike) -> FloatArray:

@@ -12,18 +12,13 @@ from ketune.errors import InputError
 from ketune.tuning._curves import count_sem, fit_counts
 from ketune.tuning._recording import OrientationCounts, Recording
 from ketune.tuning._search import fit_many
-from ketune.tuning._shapes import Model, shape
+from ketune.tuning._shapes import Model, shape, wrap_orientation
 from ketune.tuning._variability import pooled_fano, sample_counts
 
 FloatArray = npt.NDArray[np.float64]
 
 # Draws fitted together: bounds the memory of the search.
 _CHUNK = 250
-
-
-def wrap_orientation(difference_deg: npt.ArrayLike) -> FloatArray:
-    """Differences of orientation on [-90, 90) degrees."""
-    return (np.asarray(difference_deg, dtype=np.float64) + 90.0) % 180.0 - 90.0
 
 
 def remeasure(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ketune import evidence
+from ketune.tuning import wrap_orientation
 
 # Quantity, how it is compared, and the reported effect that speaks of it (directions only; no size was retrieved).
 _QUANTITIES = (
@@ -61,7 +62,7 @@ def _change(kept: dict[str, Any], quantity: str, unit: str) -> float:
     if before is None or during is None:
         return np.nan
     if unit == "deg":
-        return float((during - before + 90.0) % 180.0 - 90.0)
+        return float(wrap_orientation(during - before))
     return float(during / before) if before > 0 else np.nan
 
 
