@@ -18,9 +18,10 @@ from ketune.reproduce._hypotheses import (
     hypotheses_named,
     prior_draws,
 )
+from ketune.reproduce._pass_rules import PassRules, Window, shipped_rules
 from ketune.reproduce._predicted import PopulationMoments, PredictedPopulation
 from ketune.reproduce._search import SharedFit, shared_fit, smooth_changes
-from ketune.reproduce._verdicts import TargetVerdict, Verdicts, Window, Windows, judge, screen
+from ketune.reproduce._verdicts import TargetVerdict, Verdicts, judge, screen
 
 __all__ = [
     "HYPOTHESES",
@@ -29,6 +30,7 @@ __all__ = [
     "Action",
     "Hypothesis",
     "MeanActions",
+    "PassRules",
     "PopulationCounts",
     "PopulationMoments",
     "PredictedPopulation",
@@ -37,7 +39,6 @@ __all__ = [
     "TopicalDose",
     "Verdicts",
     "Window",
-    "Windows",
     "action_ranges",
     "drawn_counts",
     "drug_draws",
@@ -46,6 +47,7 @@ __all__ = [
     "prior_draws",
     "screen",
     "shared_fit",
+    "shipped_rules",
     "smooth_changes",
     "spiking_counts",
 ]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from types import MappingProxyType
-from typing import TypeVar
 
 import numpy as np
 
-from ketune import evidence
 from ketune.errors import InputError
 from ketune.reproduce._chance import estimated_chances, simulated_chances
 from ketune.reproduce._counts import PopulationCounts
 from ketune.reproduce._fano import LEAST_MEAN_COUNT, Ratio, matched_ratio, raw_ratio
 from ketune.reproduce._measure import Measured, measure_pair
+from ketune.reproduce._pass_rules import Margin, PassRules, Window, shipped_rules
 from ketune.reproduce._spontaneous import Equivalence, blank_ratio
 from ketune.reproduce._tuning_changes import (
     PreferredShift,
@@ -24,63 +23,9 @@ from ketune.reproduce._tuning_changes import (
     selectivity_change,
 )
 
-Margin = tuple[float, float]
-
-Rule = TypeVar("Rule")
-
-
-def _rule(target: str, kind: type[Rule]) -> Rule:
-    """A target's pass rule in the shipped table of reported effects."""
-    rule = _target(target).rule
-    assert isinstance(rule, kind), f"{target} is judged by another kind of rule"
-    return rule
-
-
-def _target(target: str) -> evidence.Target:
-    return next(t for t in evidence.reported_effects().target if t.id == target)
-
-
-FALLS = _rule("T1", evidence.PairedDecrease)
-MOVES = _rule("T2", evidence.ShareBeyondNull)
-MARGINS: tuple[Margin, ...] = _rule("T4", evidence.Equivalence).margins
-TOGETHER = _rule("T5", evidence.Together).of
 # Of the control-tuned cells: with this share lost, "loss of all tuning" fails T1.
 MOST_LOST = 0.5
 N_NULL, N_BOOT = 200, 1000
-
-
-@dataclass(frozen=True)
-class Window:
-    """A range that a value is compared with.
-
-    Attributes:
-        low, high: inclusive.
-        ours: chosen by us because no published size was found; False where a source gives it.
-    """
-
-    low: float
-    high: float
-    ours: bool = True
-
-    def holds(self, value: float) -> bool:
-        """Whether a value lies inside; False for NaN."""
-        return self.low <= value <= self.high
-
-
-def _window(target: str, quantity: str) -> Window:
-    """As the shipped table of reported effects has it."""
-    found = next(w for w in _target(target).window if w.quantity == quantity)
-    return Window(found.low, found.high, found.ours)
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Ranges that are reported beside the verdicts and decide none of them; those of the table of reported effects."""
-
-    osi_change: Window = _window("T1", "relative change of the index")
-    median_shift_deg: Window = _window("T2", "median absolute shift")
-    mean_shift_deg: Window = _window("T2", "mean signed shift")
-    fano_ratio: Window = _window("T3a", "ratio of Fano factors")
 
 
 @dataclass(frozen=True)
@@ -142,64 +87,59 @@ def judge(
     counts: PopulationCounts,
     *,
     seed: int,
-    margins: Sequence[Margin] = MARGINS,
+    rules: PassRules | None = None,
     n_null: int = N_NULL,
     n_boot: int = N_BOOT,
-    windows: Windows = Windows(),
 ) -> Verdicts:
     """Verdicts with bootstrap intervals over neurons and a simulated re-measure null.
 
     Args:
         counts: of the population.
         seed: of the random numbers; the same seed gives the same verdicts.
-        margins: for the ratio of spontaneous rates; the first decides T4 and T5.
+        rules: of the shipped table of reported effects unless given.
         n_null: re-measured populations for T2.
         n_boot: bootstrap samples.
-        windows: reported beside the verdicts.
 
     Raises:
-        InputError: margins that do not hold 1, or fewer than 100 bootstrap samples or 20 populations of the null.
+        InputError: fewer than 100 bootstrap samples or 20 populations of the null.
     """
     if n_null < 20 or n_boot < 100:
         raise InputError(f"judge: n_null is {n_null} and n_boot {n_boot}; give at least 20 and 100")
-    generators = np.random.default_rng(seed).spawn(5)
+    rules, generators = rules or shipped_rules(), np.random.default_rng(seed).spawn(5)
     control, drug = _measured(counts)
+    threshold = rules.moves.threshold_deg
     return _verdicts(
         selectivity_change(control, drug, n_boot, generators[0]),
         preferred_shift(
             control,
             drug,
-            simulated_chances(control, drug, MOVES.threshold_deg, n_null, generators[1]),
-            MOVES.threshold_deg,
+            simulated_chances(control, drug, threshold, n_null, generators[1]),
+            threshold,
         ),
         raw_ratio(control, drug, n_boot, generators[2]),
         matched_ratio(control, drug, n_boot, generators[3]),
         blank_ratio(counts.control[:, -1], counts.drug[:, -1], n_boot, generators[4]),
-        _checked(margins),
-        windows,
+        rules,
         screening=False,
     )
 
 
-def screen(
-    counts: PopulationCounts, *, margins: Sequence[Margin] = MARGINS, windows: Windows = Windows()
-) -> Verdicts:
+def screen(counts: PopulationCounts, *, rules: PassRules | None = None) -> Verdicts:
     """The same rules without random numbers, some fifty times as fast: for shares over many populations.
 
     Fits, tests and values are those of `judge`. Its bootstrap intervals are replaced by Student's, the jackknife's and
     the delta method's, and the chances of T2 by those that standard errors of the fits imply.
     """
+    rules = rules or shipped_rules()
     control, drug = _measured(counts)
+    threshold = rules.moves.threshold_deg
     return _verdicts(
         selectivity_change(control, drug, None, None),
-        preferred_shift(
-            control, drug, estimated_chances(control, drug, MOVES.threshold_deg), MOVES.threshold_deg
-        ),
+        preferred_shift(control, drug, estimated_chances(control, drug, threshold), threshold),
         raw_ratio(control, drug, None, None),
         matched_ratio(control, drug, None, None),
         blank_ratio(counts.control[:, -1], counts.drug[:, -1], None, None),
-        _checked(margins),
-        windows,
+        rules,
         screening=True,
     )
 
@@ -208,45 +148,32 @@ def _measured(counts: PopulationCounts) -> tuple[Measured, Measured]:
     return measure_pair(counts.orientation_deg[:-1], counts.control[:, :-1], counts.drug[:, :-1])
 
 
-def _checked(margins: Sequence[Margin]) -> tuple[Margin, ...]:
-    found = tuple((float(low), float(high)) for low, high in margins)
-    if not found:
-        raise InputError("margins: none given; T4 needs at least one, for example (0.8, 1.25)")
-    for low, high in found:
-        if not (0 < low < 1 < high and isfinite(high)):
-            raise InputError(
-                f"margins: ({low:g}, {high:g}) must hold 1 between positive numbers, as (0.8, 1.25)"
-            )
-    return found
-
-
 def _verdicts(
     selectivity: SelectivityChange,
     preferred: PreferredShift,
     raw: Ratio,
     matched: Ratio,
     blank: Equivalence,
-    margins: tuple[Margin, ...],
-    windows: Windows,
+    rules: PassRules,
     *,
     screening: bool,
 ) -> Verdicts:
-    spontaneous = tuple((margin, _spontaneous(blank, margin)) for margin in margins)
+    spontaneous = tuple((margin, _spontaneous(blank, margin, rules)) for margin in rules.margins)
     targets = {
-        "T1": _selectivity(selectivity, windows.osi_change),
-        "T2": _preferred(preferred, windows),
-        "T3a": _fano("T3a", "A", "raw Fano factor", raw, windows.fano_ratio),
-        "T3b": _fano("T3b", "C", "Fano factor at matched rates", matched, windows.fano_ratio),
+        "T1": _selectivity(selectivity, rules),
+        "T2": _preferred(preferred, rules),
+        "T3a": _fano("T3a", rules, "raw Fano factor", raw, rules.raw_fano),
+        "T3b": _fano("T3b", rules, "Fano factor at matched rates", matched, rules.matched_fano),
         "T4": spontaneous[0][1],
     }
-    targets["T5"] = _together([targets[i] for i in TOGETHER])
+    targets["T5"] = _together([targets[i] for i in rules.together], rules)
     return Verdicts(MappingProxyType(targets), spontaneous, screening)
 
 
-def _selectivity(found: SelectivityChange, window: Window) -> TargetVerdict:
+def _selectivity(found: SelectivityChange, rules: PassRules) -> TargetVerdict:
     decided = isfinite(found.median_change) and isfinite(found.share_lost)
-    lost = decided and found.share_lost >= MOST_LOST
-    falls = decided and found.p_value < FALLS.alpha and found.share_down > FALLS.least_share
+    lost = decided and rules.falls.lost_tuning_fails and found.share_lost >= MOST_LOST
+    falls = decided and found.p_value < rules.falls.alpha and found.share_down > rules.falls.least_share
     if not decided:
         words = "undecided: too few neurons have an OSI in both conditions or are tuned under control"
     elif lost:
@@ -262,11 +189,11 @@ def _selectivity(found: SelectivityChange, window: Window) -> TargetVerdict:
         decided=decided,
         value=found.median_change,
         interval=(found.low, found.high),
-        level="A",
+        level=rules.levels["T1"],
         words=words,
-        window_is_ours=window.ours,
+        window_is_ours=rules.osi_change.ours,
         window_decides=False,
-        in_window=window.holds(found.median_change),
+        in_window=rules.osi_change.holds(found.median_change),
         numbers={
             "p_value": found.p_value,
             "share_down": found.share_down,
@@ -278,14 +205,15 @@ def _selectivity(found: SelectivityChange, window: Window) -> TargetVerdict:
     )
 
 
-def _preferred(found: PreferredShift, windows: Windows) -> TargetVerdict:
+def _preferred(found: PreferredShift, rules: PassRules) -> TargetVerdict:
     decided = found.neurons > 0
-    met = decided and found.p_value < MOVES.alpha
-    inside = windows.median_shift_deg.holds(found.median_abs_deg)
-    centred = windows.mean_shift_deg.holds(found.mean_signed_deg)
+    met = decided and found.p_value < rules.moves.alpha
+    inside = rules.median_shift_deg.holds(found.median_abs_deg)
+    centred = rules.mean_shift_deg.holds(found.mean_signed_deg)
     if decided:
         words = (
-            f"{'met' if met else 'not met'}: {found.share:.0%} of cells shift by more than {MOVES.threshold_deg:g} deg, "
+            f"{'met' if met else 'not met'}: {found.share:.0%} of cells shift by more than "
+            f"{rules.moves.threshold_deg:g} deg, "
             f"{found.chance:.0%} by chance, p = {found.p_value:.2g}"
         )
         if found.untuned_drug:
@@ -300,9 +228,9 @@ def _preferred(found: PreferredShift, windows: Windows) -> TargetVerdict:
         decided=decided,
         value=found.share,
         interval=(found.low, found.high),
-        level="A",
+        level=rules.levels["T2"],
         words=words,
-        window_is_ours=windows.median_shift_deg.ours or windows.mean_shift_deg.ours,
+        window_is_ours=rules.median_shift_deg.ours or rules.mean_shift_deg.ours,
         window_decides=False,
         in_window=inside and centred,
         numbers={
@@ -316,7 +244,7 @@ def _preferred(found: PreferredShift, windows: Windows) -> TargetVerdict:
     )
 
 
-def _fano(target: str, level: str, name: str, found: Ratio, window: Window) -> TargetVerdict:
+def _fano(target: str, rules: PassRules, name: str, found: Ratio, window: Window) -> TargetVerdict:
     decided = isfinite(found.value)
     met = decided and found.high < 1.0
     if decided:
@@ -331,7 +259,7 @@ def _fano(target: str, level: str, name: str, found: Ratio, window: Window) -> T
         decided=decided,
         value=found.value,
         interval=(found.low, found.high),
-        level=level,
+        level=rules.levels[target],
         words=words,
         window_is_ours=window.ours,
         window_decides=False,
@@ -340,7 +268,7 @@ def _fano(target: str, level: str, name: str, found: Ratio, window: Window) -> T
     )
 
 
-def _spontaneous(found: Equivalence, margin: Margin) -> TargetVerdict:
+def _spontaneous(found: Equivalence, margin: Margin, rules: PassRules) -> TargetVerdict:
     decided = isfinite(found.ratio)
     met = found.inside(margin)
     low, high = margin
@@ -363,16 +291,16 @@ def _spontaneous(found: Equivalence, margin: Margin) -> TargetVerdict:
         decided=decided,
         value=found.ratio,
         interval=(found.low, found.high),
-        level="A",
+        level=rules.levels["T4"],
         words=words,
-        window_is_ours=True,
+        window_is_ours=rules.margin_is_ours or margin != rules.margins[0],
         window_decides=True,
         in_window=bool(low <= found.ratio <= high),
         numbers={"spikes_control": control, "spikes_drug": drug, "margin_low": low, "margin_high": high},
     )
 
 
-def _together(parts: list[TargetVerdict]) -> TargetVerdict:
+def _together(parts: list[TargetVerdict], rules: PassRules) -> TargetVerdict:
     failed = [p.id for p in parts if p.decided and not p.met]
     open_ = [p.id for p in parts if not p.decided]
     if failed:
@@ -380,14 +308,14 @@ def _together(parts: list[TargetVerdict]) -> TargetVerdict:
     elif open_:
         words = f"undecided: {', '.join(open_)}"
     else:
-        words = f"met: {', '.join(TOGETHER[:-1])} and {TOGETHER[-1]} together"
+        words = f"met: {', '.join(rules.together[:-1])} and {rules.together[-1]} together"
     return TargetVerdict(
         id="T5",
         met=not failed and not open_,
         decided=bool(failed) or not open_,
         value=float(sum(p.met for p in parts)),
         interval=None,
-        level="A",
+        level=rules.levels["T5"],
         words=words,
         window_is_ours=any(p.window_is_ours and p.window_decides for p in parts),
         window_decides=True,
