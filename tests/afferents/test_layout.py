@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ketune.afferents import place_synapses
-from ketune.cell_model import build_cell
+from ketune.cell_model import build_cell, default_cell
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 
 
@@ -32,6 +32,17 @@ def test_numbers():
     assert len(synapses.compartment["exc"]) == round(3.0 * length)
     assert len(synapses.driven) == len(set(synapses.driven.tolist())) == round(0.4 * round(3.0 * length))
     assert (len(synapses.compartment["pv"]), len(synapses.compartment["sst"])) == (7, 11)
+
+
+def test_inhibition_is_as_dense_on_every_cell_as_on_the_default_one():
+    numbers = []
+    for of in (default_cell(), cell()):
+        dendrites = of.table.in_region("basal", "apical")
+        found = place_synapses(of, seed=1)
+        numbers.append([len(found.compartment[p]) for p in ("pv", "sst")])
+        numbers.append([of.table.length_um[dendrites].sum()])
+    assert numbers[0] == [100, 300]
+    assert np.divide(numbers[2], numbers[0]) == pytest.approx(numbers[3][0] / numbers[1][0], rel=0.02)
 
 
 @pytest.mark.parametrize("port", ["exc", "pv", "sst"])

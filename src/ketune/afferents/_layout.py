@@ -9,6 +9,7 @@ import numpy as np
 from ketune.cell import Cell
 
 BASAL, APICAL = 0, 1
+_PV_PER_UM, _SST_PER_UM = 0.01734, 0.05203
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +50,13 @@ def place_synapses(
     seed: int,
     excitatory_per_um: float = 2.0,
     driven_fraction: float = 0.25,
-    n_pv: int = 100,
-    n_sst: int = 300,
+    n_pv: int | None = None,
+    n_sst: int | None = None,
 ) -> SynapseLayout:
     """Place synapses at random, uniformly by membrane length.
 
     Density (2 excitatory synapses per um) and the driven quarter follow Park et al. 2019. The numbers of PV and SST
-    synapses are ours.
+    synapses are ours: 100 and 300 on the default cell, and as many per um of dendrite on another.
 
     Parameters
     ----------
@@ -72,8 +73,10 @@ def place_synapses(
         length = table.length_um[rows]
         return np.sort(rng.choice(rows, size=n, p=length / length.sum())).astype(np.int32)
 
-    rows = cell.placement(cell.ports["exc"][0]).compartments
-    exc = scatter("exc", round(excitatory_per_um * table.length_um[rows].sum()))
+    length_um = float(table.length_um[cell.placement(cell.ports["exc"][0]).compartments].sum())
+    n_pv = round(_PV_PER_UM * length_um) if n_pv is None else n_pv
+    n_sst = round(_SST_PER_UM * length_um) if n_sst is None else n_sst
+    exc = scatter("exc", round(excitatory_per_um * length_um))
     driven = np.sort(rng.choice(len(exc), size=round(driven_fraction * len(exc)), replace=False))
     return SynapseLayout(
         compartment={"exc": exc, "pv": scatter("pv", n_pv), "sst": scatter("sst", n_sst)},
