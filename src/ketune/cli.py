@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import ketune
-from ketune import _cli_apply, _cli_evidence, _cli_exposure, _console
+from ketune import _cli_apply, _cli_evidence, _cli_exposure, _cli_reproduce, _console
 from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed, require_output
 from ketune.errors import InputError
 
@@ -303,6 +303,9 @@ app.command()(_cli_exposure.exposure)
 
 
 app.command()(_cli_evidence.evidence)
+
+
+app.command()(_cli_reproduce.reproduce)
 
 
 @app.command()

@@ -327,5 +327,29 @@ def test_simulated_trials_depend_on_seed_and_number_alone(tiny_cell, tiny_layout
     monkeypatch.setattr(_spiking, "_LANES_AT_A_TIME", 6)
     np.testing.assert_array_equal(counts().counts, whole.counts)
     assert np.any(counts(seed=10).counts != whole.counts)
+    own = counts(own_trials=True).counts
+    np.testing.assert_array_equal(own[0], whole.counts[0])
+    assert np.any(own[1] != whole.counts[1])
     low, high = (counts(gain=np.full(6, g)).counts[0].mean() for g in (-2.0, 2.0))
     assert high > low
+
+
+def test_stimuli_with_trials_of_their_own_share_no_noise(tiny_cell, tiny_layout):
+    """Two blanks are the same experiment twice, and the same trials only if trials are shared."""
+    engine = JaxEngine(tiny_cell, dt_ms=0.05)
+
+    def counts(own_trials):
+        return simulate_counts(
+            engine,
+            tiny_layout,
+            replace(GRATING, orientation_deg=(0.0, 0.0)),
+            drive_at(VALUES, Drive()),
+            synapse_overrides(VALUES),
+            n_trials=8,
+            seed=9,
+            own_trials=own_trials,
+        ).counts
+
+    shared, own = counts(False), counts(True)
+    np.testing.assert_array_equal(shared[0], shared[1])
+    assert np.any(own[0] != own[1])

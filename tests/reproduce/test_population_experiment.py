@@ -45,7 +45,14 @@ def test_spikes_are_those_of_the_dosed_cell(engine, tiny_cell, neurons, layouts,
     own = tiny_cell.with_parameters(synapse_overrides(values))
     overrides = synapse_overrides(values) | apply_effect(own, effect)[0]
     expected = simulate_counts(
-        engine, layouts[0], Grating(ANGLES, window_ms=100.0), drive, overrides, n_trials=2, seed=7
+        engine,
+        layouts[0],
+        Grating(ANGLES, window_ms=100.0),
+        drive,
+        overrides,
+        n_trials=2,
+        seed=7,
+        own_trials=True,
     ).counts
     np.testing.assert_array_equal(found, expected)
     assert found.sum() > 0

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ketune.afferents import Drive, Grating, SynapseLayout, hard_events
 from ketune.cell import Overrides
 from ketune.engines.jax_engine import JaxEngine
+from ketune.events import Events
 
 # Events of so many lanes are drawn at a time: they are what takes memory.
 _LANES_AT_A_TIME = 256
+# Between the numbers of trials of two stimuli, where each has its own.
+_TRIALS_APART = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,13 @@ def fano_standard_error(counts: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(influence**2, axis=-1) / n)
 
 
+def _one_by_one(grating: Grating) -> list[Grating]:
+    return [
+        replace(grating, orientation_deg=(orientation,), contrast=float(contrast))
+        for orientation, contrast in zip(grating.orientation_deg, grating.contrasts, strict=True)
+    ]
+
+
 def simulate_counts(
     engine: JaxEngine,
     layout: SynapseLayout,
@@ -87,6 +97,7 @@ def simulate_counts(
     seed: int,
     first_trial: int = 0,
     gain: np.ndarray | None = None,
+    own_trials: bool = False,
     on_advance: Callable[[float], None] | None = None,
 ) -> SpikeCounts:
     """Simulate every orientation of ``grating`` for ``n_trials`` trials of the spiking cell.
@@ -100,25 +111,33 @@ def simulate_counts(
         condition.
     gain
         Gain deviate of each trial; drawn from the seed where not given.
+    own_trials
+        Every stimulus is shown in trials of its own, as in an experiment. Otherwise a trial's gain and afferent noise
+        are the same for all stimuli, which are then compared more precisely than they could be measured.
     on_advance
         Called with simulated seconds as they accrue.
     """
     k = len(grating.orientation_deg)
+    stimuli = _one_by_one(grating) if own_trials else [grating]
     counts = np.empty((k, n_trials), int)
     # Batches of one size, since each size is compiled anew.
     n_batches = -(-n_trials * k // _LANES_AT_A_TIME)
     batches = np.array_split(np.arange(n_trials), min(n_batches, n_trials))
 
     for batch in batches:
-        events = hard_events(
-            layout,
-            grating,
-            drive,
-            trials=batch + first_trial,
-            seed=seed,
-            dt_ms=engine.twin.dt_ms,
-            gain=None if gain is None else gain[batch],
-        )
+        parts = [
+            hard_events(
+                layout,
+                stimulus,
+                drive,
+                trials=batch + first_trial + number * _TRIALS_APART,
+                seed=seed,
+                dt_ms=engine.twin.dt_ms,
+                gain=None if gain is None else gain[batch],
+            )
+            for number, stimulus in enumerate(stimuli)
+        ]
+        events = Events.stack(parts) if own_trials else parts[0]
         run = engine.run(events, overrides=overrides, keep_voltage=False, on_advance=on_advance)
         counts[:, batch] = run.counts(from_ms=grating.warm_up_ms).reshape(k, len(batch))
     return SpikeCounts(np.asarray(grating.orientation_deg, float), counts)

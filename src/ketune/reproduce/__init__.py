@@ -20,7 +20,9 @@ from ketune.reproduce._hypotheses import (
 )
 from ketune.reproduce._pass_rules import PassRules, Window, shipped_rules
 from ketune.reproduce._predicted import PopulationMoments, PredictedPopulation
+from ketune.reproduce._run import reproduce, smallest_sufficient, sufficient
 from ketune.reproduce._search import SharedFit, shared_fit, smooth_changes
+from ketune.reproduce._settings import ReproduceSettings, examine_settings
 from ketune.reproduce._verdicts import TargetVerdict, Verdicts, judge, screen
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "PopulationCounts",
     "PopulationMoments",
     "PredictedPopulation",
+    "ReproduceSettings",
     "SharedFit",
     "TargetVerdict",
     "TopicalDose",
@@ -42,12 +45,16 @@ __all__ = [
     "action_ranges",
     "drawn_counts",
     "drug_draws",
+    "examine_settings",
     "hypotheses_named",
     "judge",
     "prior_draws",
+    "reproduce",
     "screen",
     "shared_fit",
     "shipped_rules",
+    "smallest_sufficient",
     "smooth_changes",
     "spiking_counts",
+    "sufficient",
 ]

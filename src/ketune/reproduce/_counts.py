@@ -20,9 +20,9 @@ class PopulationCounts:
     """Spike counts of the same neurons in two conditions, recorded independently.
 
     Attributes:
-        control, drug: (neurons, stimuli, trials) spikes in the window; the last stimulus is the blank screen. The
-            numbers of trials may differ between the two.
-        orientation_deg: (stimuli,) degrees, the last one NaN. Orientations 180 deg apart may both be tested; they
+        control, drug: (neurons, stimuli, trials) spikes in the window; the last stimulus is the blank screen, or the
+            last ones, if it was shown more often. The numbers of trials may differ between the two.
+        orientation_deg: (stimuli,) degrees, NaN for a blank. Orientations 180 deg apart may both be tested; they
             are two stimuli of one orientation.
         window_s: counting window, seconds.
 
@@ -38,11 +38,12 @@ class PopulationCounts:
 
     def __post_init__(self) -> None:
         theta = np.asarray(self.orientation_deg, dtype=np.float64)
-        if theta.ndim != 1 or theta.size == 0 or not np.isnan(theta[-1]) or not np.isfinite(theta[:-1]).all():
+        n_gratings = int(np.isfinite(theta).sum())
+        if theta.ndim != 1 or n_gratings == theta.size or not np.isfinite(theta[:n_gratings]).all():
             raise InputError(
-                "population counts: orientation_deg must be degrees with NaN (the blank) last, and only there"
+                "population counts: orientation_deg must be degrees with NaN (the blank) last, once or more often"
             )
-        distinct = np.unique(np.round(np.mod(theta[:-1], 180.0), 3) % 180.0).size
+        distinct = np.unique(np.round(np.mod(theta[:n_gratings], 180.0), 3) % 180.0).size
         if distinct < FEWEST_ORIENTATIONS:
             raise InputError(
                 f"population counts: orientation_deg has {distinct} distinct orientations; "
@@ -66,6 +67,24 @@ class PopulationCounts:
     def neurons(self) -> int:
         """Number of neurons."""
         return int(self.control.shape[0])
+
+    @property
+    def tested_deg(self) -> FloatArray:
+        """Orientations of the gratings, (gratings,)."""
+        return self.orientation_deg[np.isfinite(self.orientation_deg)]
+
+    @property
+    def gratings(self) -> tuple[IntArray, IntArray]:
+        """Control and drug, (neurons, gratings, trials)."""
+        n = self.tested_deg.size
+        return self.control[:, :n], self.drug[:, :n]
+
+    @property
+    def blanks(self) -> tuple[IntArray, IntArray]:
+        """Control and drug, (neurons, trials of all blanks)."""
+        n = self.tested_deg.size
+        control, drug = (x[:, n:].reshape(self.neurons, -1) for x in (self.control, self.drug))
+        return control, drug
 
 
 def _checked(name: str, counts: npt.ArrayLike, n_stimuli: int) -> IntArray:

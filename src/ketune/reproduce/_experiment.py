@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +38,11 @@ def spiking_counts(
     turn: float,
     trials: int,
     seed: int,
+    on_advance: Callable[[float], None] | None = None,
 ) -> Counts:
     """Counts ``(k, trials)`` of one neuron from the spiking cell; no actions for the control.
+
+    Every stimulus is shown in trials of its own.
 
     Parameters
     ----------
@@ -67,4 +70,6 @@ def spiking_counts(
         overrides,
         n_trials=trials,
         seed=seed,
+        own_trials=True,
+        on_advance=on_advance,
     ).counts

@@ -118,7 +118,7 @@ def judge(
         ),
         raw_ratio(control, drug, n_boot, generators[2]),
         matched_ratio(control, drug, n_boot, generators[3]),
-        blank_ratio(counts.control[:, -1], counts.drug[:, -1], n_boot, generators[4]),
+        blank_ratio(*counts.blanks, n_boot, generators[4]),
         rules,
         screening=False,
     )
@@ -138,14 +138,14 @@ def screen(counts: PopulationCounts, *, rules: PassRules | None = None) -> Verdi
         preferred_shift(control, drug, estimated_chances(control, drug, threshold), threshold),
         raw_ratio(control, drug, None, None),
         matched_ratio(control, drug, None, None),
-        blank_ratio(counts.control[:, -1], counts.drug[:, -1], None, None),
+        blank_ratio(*counts.blanks, None, None),
         rules,
         screening=True,
     )
 
 
 def _measured(counts: PopulationCounts) -> tuple[Measured, Measured]:
-    return measure_pair(counts.orientation_deg[:-1], counts.control[:, :-1], counts.drug[:, :-1])
+    return measure_pair(counts.tested_deg, *counts.gratings)
 
 
 def _verdicts(

@@ -4,7 +4,7 @@ from ketune.surface._actions import ACTIONS, CellActions, action_overrides, log_
 from ketune.surface._build import SurfaceEffort, build_surface
 from ketune.surface._inputs import INPUTS, INPUTS_AND_ACTIONS
 from ketune.surface._law import log_count_law
-from ketune.surface._library import known_surface, surface_key, surface_of
+from ketune.surface._library import acting_surface, known_surface, surface_key, surface_of
 from ketune.surface._measure import measured
 from ketune.surface._network import Training
 from ketune.surface._surface import Surface, SurfaceError
@@ -20,6 +20,7 @@ __all__ = [
     "SurfaceError",
     "Training",
     "Trials",
+    "acting_surface",
     "action_overrides",
     "build_surface",
     "known_surface",

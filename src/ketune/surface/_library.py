@@ -18,6 +18,8 @@ from ketune.surface._surface import FORMAT, Surface
 
 _LONGEST_WAIT_S = 3600.0
 _DIGITS = 6
+# The default cell, the same under a drug's actions, and its mechanisms on the small morphology.
+DEFAULT, ACTING, SECOND = "cat_v1_l23", "cat_v1_l23_actions", "small_pyramidal"
 
 
 def surface_key(cell: Cell) -> str:
@@ -35,20 +37,37 @@ def surface_key(cell: Cell) -> str:
     return digest.hexdigest()[:24]
 
 
-def shipped() -> Path:
-    """The response surface of the default cell."""
-    return Path(str(resources.files("ketune") / "data" / "surfaces" / "cat_v1_l23.npz"))
+def shipped(name: str = DEFAULT) -> Path:
+    """A response surface that comes with the package; that of the default cell if not said otherwise."""
+    return Path(str(resources.files("ketune") / "data" / "surfaces" / f"{name}.npz"))
 
 
 def known_surface(cell: Cell) -> Surface | None:
     """The response surface of a cell, shipped or in the cache; None where it would have to be built."""
     key = surface_key(cell)
-    if shipped().exists():
-        surface = Surface.load(shipped())
-        if surface.made.get("key") == key:
+    for name in (DEFAULT, SECOND):
+        if shipped(name).exists() and (surface := Surface.load(shipped(name))).made.get("key") == key:
             return surface
     file = _cached(key)
     return Surface.load(file) if file.exists() else None
+
+
+def acting_surface(cell: Cell) -> Surface:
+    """The response surface of the default cell that takes a drug's actions on its channels too.
+
+    Raises
+    ------
+    InputError
+        Another cell, for which none is shipped.
+    """
+    if shipped(ACTING).exists() and (surface := Surface.load(shipped(ACTING))).made.get("key") == surface_key(
+        cell
+    ):
+        return surface
+    raise InputError(
+        f"cell '{cell.name}': no response surface with a drug's actions comes with it; "
+        "use the default cell, or make one with benchmarks/action_surface.py"
+    )
 
 
 def _cached(key: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -89,6 +90,20 @@ class Surface:
     def inputs(self) -> tuple[str, ...]:
         """Names of the inputs, whose logarithms it takes."""
         return INPUTS if len(self.centre) == len(INPUTS) else INPUTS_AND_ACTIONS
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what it predicts with."""
+        digest = hashlib.sha256()
+        for array in (
+            *(x for layer in self.weights for x in layer),
+            self.centre,
+            self.scale,
+            self.low,
+            self.high,
+        ):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:24]
 
     @classmethod
     def trained(

@@ -103,16 +103,7 @@ def simulate_points(
         )
         for i, p in enumerate(points)
     ]
-    events = Events.from_arrays(
-        n_lanes=len(points),
-        n_steps=parts[0].n_steps,
-        dt_ms=dt_ms,
-        port_names=parts[0].port_names,
-        step=np.concatenate([e.step for e in parts]),
-        lane=np.repeat(np.arange(len(points)), [len(e.step) for e in parts]),
-        compartment=np.concatenate([e.compartment for e in parts]),
-        port=np.concatenate([e.port for e in parts]),
-    )
+    events = Events.stack(parts)
     overrides = {
         (synapse, "gmax"): np.array([p.strengths_nS[name] * 1e-3 for p in points])[None, :]
         for name, synapse in _SYNAPSES.items()
