@@ -15,21 +15,22 @@ DRAWS = {
 
 
 def test_it_is_better_than_every_draw_and_within_their_range(population):
-    found = shared_fit(population, DRAWS)
+    found = shared_fit(population, DRAWS, (0.8, 1.25))
     assert tuple(found.actions) == tuple(DRAWS)
     for name, value in found.actions.items():
         low, high = np.quantile(DRAWS[name], [0.025, 0.975])
         assert low - 1e-9 <= value <= high + 1e-9, name
         assert (name in found.at_bound) == (min(value - low, high - value) < 1e-3 * (high - low))
     single = [
-        shared_fit(population, {n: np.array([v[i], v[i]]) for n, v in DRAWS.items()}).loss for i in range(4)
+        shared_fit(population, {n: np.array([v[i], v[i]]) for n, v in DRAWS.items()}, (0.8, 1.25)).loss
+        for i in range(4)
     ]
     assert found.loss < min(single)
     assert found.gradients > 3
 
 
 def test_nothing_to_change_lacks_everything_that_has_to_change(population):
-    found = shared_fit(population, {})
+    found = shared_fit(population, {}, (0.8, 1.25))
     assert found.actions == {}
     assert found.loss > 8.0
 

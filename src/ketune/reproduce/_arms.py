@@ -77,7 +77,7 @@ class Arm:
             members.population.window_s,
         )
 
-    def fitted(self, members: Members, met: FloatArray) -> SharedFit:
+    def fitted(self, members: Members, met: FloatArray, rules: PassRules) -> SharedFit:
         """Shared numbers that come nearest to the targets together.
 
         Parameters
@@ -88,7 +88,7 @@ class Arm:
         """
         if self.hypothesis.broadened:
             return SharedFit(self.values(int(np.argmax(met))), float("nan"), (), 0)
-        return shared_fit(members.prediction, self.draws)
+        return shared_fit(members.prediction, self.draws, rules.margins[0])
 
 
 def screened(arm: Arm, members: Members, rules: PassRules, draw: int, *, seed: int) -> dict[str, float]:

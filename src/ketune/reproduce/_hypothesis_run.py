@@ -61,7 +61,7 @@ def examine(study: Study, arm: Arm) -> Document:
     fitted_to = study.populations[min(study.populations)]
     share = study.folder.arrays(f"{name}/share", lambda: _share(study, arm, fitted_to))
     together = np.sum([share[target] for target in study.rules.together], axis=0)
-    fit = study.folder.document(f"{name}/fit", lambda: _fit(arm, fitted_to, together))
+    fit = study.folder.document(f"{name}/fit", lambda: _fit(arm, fitted_to, together, study.rules))
     predicted = study.folder.document(f"{name}/predicted", lambda: _predicted(study, arm, fit["values"]))
     spiking = {bench.name: _spiking(study, arm, bench, fit["values"]) for bench in study.benches}
     return {"share": share, "fit": fit, "predicted": predicted, "spiking": spiking}
@@ -77,8 +77,8 @@ def _share(study: Study, arm: Arm, members: Members) -> dict[str, np.ndarray]:
     return {name: np.array([row[name] for row in found]) for name in found[0]}
 
 
-def _fit(arm: Arm, members: Members, met: np.ndarray) -> Document:
-    found = arm.fitted(members, met)
+def _fit(arm: Arm, members: Members, met: np.ndarray, rules: PassRules) -> Document:
+    found = arm.fitted(members, met, rules)
     ranges = action_ranges(arm.draws)
     return {
         "values": found.actions,

@@ -20,7 +20,9 @@ FloatArray = NDArray[np.float64]
 _OSI_CHANGE, _OSI_WIDTH = -0.10, 0.03
 _SHIFT_DEG, _SHIFT_WIDTH_DEG = 10.0, 2.0
 _LOG_FANO, _FANO_WIDTH = float(np.log(0.90)), 0.03
-_LOG_RATE, _RATE_WIDTH = 0.10, 0.05
+_RATE_WIDTH = 0.05
+# Of the interval that T4 wants inside its margin.
+_ONE_SIDED = 1.645
 _FOLLOWED, _MOST_STEPS = 4, 60
 # What a standard deviation from the middle of the prior costs, squared: little beside a target that is missed (0.7), so
 # that it chooses among actions that reach the targets.
@@ -49,15 +51,25 @@ class SharedFit:
     gradients: int
 
 
-def shared_fit(population: PredictedPopulation, draws: Mapping[str, FloatArray]) -> SharedFit:
+def shared_fit(
+    population: PredictedPopulation, draws: Mapping[str, FloatArray], margin: tuple[float, float]
+) -> SharedFit:
     """Fit the actions over which a prior was drawn, within the range of 95 % of its draws.
 
     The best of the draws are followed by L-BFGS-B (Byrd et al. 1995). Among actions that reach the targets alike, those
     nearer to the middle of their priors are preferred.
+
+    Parameters
+    ----------
+    draws
+        ``(n,)`` of each action.
+    margin
+        Within which T4 wants the ratio of spontaneous rates.
     """
+    log_margin = float(min(np.log(margin[1]), -np.log(margin[0])))
     control = population.moments({})
     if not draws:
-        return SharedFit({}, float(_lacking(population.arrays, control, control)), (), 0)
+        return SharedFit({}, float(_lacking(population.arrays, control, control, log_margin)), (), 0)
     names, ranges = tuple(draws), action_ranges(draws)
     low, high = (np.array([ranges[n][side] for n in names]) for side in (0, 1))
     width = np.maximum(high - low, 1e-12)
@@ -70,7 +82,13 @@ def shared_fit(population: PredictedPopulation, draws: Mapping[str, FloatArray])
 
     def both(unit: np.ndarray) -> tuple[float, FloatArray]:
         value, slope = _VALUE_AND_SLOPE(
-            jnp.asarray(unit), names, jnp.asarray(low), jnp.asarray(width), population.arrays, control
+            jnp.asarray(unit),
+            names,
+            jnp.asarray(low),
+            jnp.asarray(width),
+            population.arrays,
+            control,
+            log_margin,
         )
         pull = 2.0 * _UNLIKELY * (unit - middle) / spread**2
         return float(value) + unlikely(unit), np.asarray(slope, float) + pull
@@ -99,7 +117,8 @@ def shared_fit(population: PredictedPopulation, draws: Mapping[str, FloatArray])
 def smooth_changes(
     arrays: Mapping[str, Any], before: PopulationMoments, after: PopulationMoments
 ) -> dict[str, Any]:
-    """Changes of each neuron from expected counts: relative OSI, shift (deg), log Fano; and the population's log rate.
+    """Changes of each neuron from expected counts: relative OSI, shift (deg), log Fano; and the population's log rate
+    with its standard error over neurons.
 
     The OSI and the preferred orientation are those of the vector sum, which need no fit.
     """
@@ -112,33 +131,46 @@ def smooth_changes(
 
     (osi_before, first), (osi_after, second) = vector(before), vector(after)
     evoked = (jnp.log(after.fano / before.fano) * shown).sum(axis=1) / shown.sum()
-    blank = [(m.mean * ~shown).sum() for m in (before, after)]
+    spontaneous = [(m.mean * ~shown).sum(axis=1) for m in (before, after)]
+    blank = [x.sum() for x in spontaneous]
+    # Neurons whose rates change differently make the population's ratio uncertain (delta method).
+    apart = spontaneous[1] / blank[1] - spontaneous[0] / blank[0]
+    n = len(apart)
     return {
         "osi": osi_after / osi_before - 1.0,
         "shift_deg": jnp.rad2deg(jnp.angle(second * jnp.conj(first))) / 2.0,
         "log_fano": evoked,
         "log_spontaneous": jnp.log(blank[1] / blank[0]),
+        "se_spontaneous": jnp.sqrt(n / (n - 1) * (apart**2).sum() + 1e-12),
     }
 
 
 def _loss(
-    unit: Any, names: tuple[str, ...], low: Any, width: Any, arrays: Any, control: PopulationMoments
+    unit: Any,
+    names: tuple[str, ...],
+    low: Any,
+    width: Any,
+    arrays: Any,
+    control: PopulationMoments,
+    log_margin: Any,
 ) -> Any:
     actions = {n: low[i] + unit[i] * width[i] for i, n in enumerate(names)}
-    return _lacking(arrays, control, population_moments(arrays, actions))
+    return _lacking(arrays, control, population_moments(arrays, actions), log_margin)
 
 
 # Compiled once for each set of actions and size of population.
 _VALUE_AND_SLOPE = jax.jit(jax.value_and_grad(_loss), static_argnums=1)
 
 
-def _lacking(arrays: Mapping[str, Any], before: PopulationMoments, after: PopulationMoments) -> Any:
+def _lacking(
+    arrays: Mapping[str, Any], before: PopulationMoments, after: PopulationMoments, log_margin: Any
+) -> Any:
     change = smooth_changes(arrays, before, after)
     rms = jnp.sqrt(jnp.mean(change["shift_deg"] ** 2) + 1e-6)
-    rate = change["log_spontaneous"]
+    furthest = jnp.sqrt(change["log_spontaneous"] ** 2 + 1e-6) + _ONE_SIDED * change["se_spontaneous"]
     return (
         jax.nn.softplus((change["osi"].mean() - _OSI_CHANGE) / _OSI_WIDTH)
         + jax.nn.softplus((_SHIFT_DEG - rms) / _SHIFT_WIDTH_DEG)
         + jax.nn.softplus((change["log_fano"].mean() - _LOG_FANO) / _FANO_WIDTH)
-        + jax.nn.softplus((jnp.sqrt(rate**2 + 1e-6) - _LOG_RATE) / _RATE_WIDTH)
+        + jax.nn.softplus((furthest - log_margin) / _RATE_WIDTH)
     )
