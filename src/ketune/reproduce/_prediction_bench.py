@@ -28,7 +28,8 @@ HYPERPOLARISED_mV = 10.0
 _WARM_UP_ms = 250.0
 _SPIKING_DT_ms, _SILENT_DT_ms, _SAMPLE_ms = 0.05, 0.1, 1.0
 _SETTLED_ms = 1000.0
-_LANES_AT_A_TIME = 256
+# Events of so many lanes are held at a time: they are what takes memory.
+_LANES_AT_A_TIME = 512
 _FIRST_nA = -0.01
 
 
@@ -109,54 +110,66 @@ class PredictionBench:
 
     def counts(
         self,
-        i: int,
+        neurons: Sequence[int],
         experiment: str,
-        grating: Grating,
+        stimuli: Sequence[Grating],
         conditions: Sequence[Condition],
         trials: int,
         *,
-        cut: Sequence[str] = (),
+        cut: Sequence[Sequence[str]] = (),
     ) -> IntArray:
-        """Spike counts of neuron ``i``, ``(conditions + cut, stimuli, trials)``.
+        """Spike counts ``(conditions + cut, neurons, stimuli, trials)``.
 
         Parameters
         ----------
         experiment
             Experiments of different names have independent events.
+        stimuli
+            Of each neuron, as many for all.
         cut
-            Dendrites of which each in turn is removed, without anything else done to the cell.
+            Labels of the dendrite that each neuron loses, for every such condition; nothing else is done to the cell.
         """
-        k, found = len(grating.orientation_deg), []
-        for batch in _batches(trials, k):
-            events = self._events(i, experiment, grating, batch, _SPIKING_DT_ms)
-            rows = [self._count(self.spiking, i, events, condition, k) for condition in conditions]
-            for label in cut:
-                remaining, engine = self._without(label)
-                rows.append(self._count(engine, i, remaining.events(events), CONTROL, k))
-            found.append(np.stack(rows))
-        return np.concatenate(found, axis=2)
+        shape = (len(stimuli[0].orientation_deg), trials)
+        found = np.zeros((len(conditions) + len(cut), len(neurons), *shape), np.int64)
+        for batch in _batches(len(neurons), shape[0] * trials):
+            events = self._events(neurons, experiment, stimuli, batch, trials, _SPIKING_DT_ms)
+            own = [neurons[j] for j in batch]
+            for row, condition in enumerate(conditions):
+                found[row, batch] = self._count(self.spiking, own, Events.stack(events), condition, shape)
+            for row, labels in enumerate(cut, start=len(conditions)):
+                for label in sorted({labels[j] for j in batch}):
+                    at = [b for b, j in enumerate(batch) if labels[j] == label]
+                    remaining, engine = self._without(label)
+                    left = Events.stack([remaining.events(events[b]) for b in at])
+                    found[row, batch[at]] = self._count(engine, [own[b] for b in at], left, CONTROL, shape)
+        return found
 
     def silent_mV(
-        self, i: int, experiment: str, grating: Grating, conditions: Sequence[Condition], trials: int
+        self,
+        neurons: Sequence[int],
+        experiment: str,
+        stimuli: Sequence[Grating],
+        conditions: Sequence[Condition],
+        trials: int,
     ) -> FloatArray:
-        """Mean somatic potential of the silent cell in the window, ``(conditions, stimuli, trials)``."""
-        k, found = len(grating.orientation_deg), []
-        for batch in _batches(trials, k):
-            events = self._events(i, experiment, grating, batch, _SILENT_DT_ms)
-            rows = []
-            for condition in conditions:
+        """Mean somatic potential of the silent cell in the window, ``(conditions, neurons, stimuli, trials)``."""
+        shape = (len(stimuli[0].orientation_deg), trials)
+        found = np.zeros((len(conditions), len(neurons), *shape))
+        for batch in _batches(len(neurons), shape[0] * trials):
+            events = Events.stack(self._events(neurons, experiment, stimuli, batch, trials, _SILENT_DT_ms))
+            own = [neurons[j] for j in batch]
+            for row, condition in enumerate(conditions):
                 current = np.full(events.n_steps, self.current_nA) if condition.hyperpolarised else None
                 run = self.silent.run(
                     events,
-                    overrides=self._overrides(self.silent, i, condition),
+                    overrides=self._overrides(self.silent, own, condition, events.n_lanes // len(own)),
                     injected_nA=current,
                     stride=round(_SAMPLE_ms / _SILENT_DT_ms),
                     on_advance=self.on_advance,
                 )
                 inside = run.v_mV[run.time_ms > _WARM_UP_ms, 0].astype(float)
-                rows.append(inside.mean(axis=0).reshape(k, -1))
-            found.append(np.stack(rows))
-        return np.concatenate(found, axis=2)
+                found[row, batch] = inside.mean(axis=0).reshape(len(own), *shape)
+        return found
 
     def dendrites(self) -> dict[str, tuple[int, ...]]:
         """Sections of each dendrite by its label."""
@@ -175,27 +188,60 @@ class PredictionBench:
             self._cut[label] = remaining, engine
         return self._cut[label]
 
-    def _events(self, i: int, experiment: str, grating: Grating, trials: IntArray, dt_ms: float) -> Events:
-        key = np.random.SeedSequence([self.seed, i, *experiment.encode()])
-        seed = int(key.generate_state(1)[0])
-        drive = drive_at(self.neurons[i].values, Drive())
-        return hard_events(self.layouts[i], grating, drive, trials=trials, seed=seed, dt_ms=dt_ms)
+    def _events(
+        self,
+        neurons: Sequence[int],
+        experiment: str,
+        stimuli: Sequence[Grating],
+        batch: IntArray,
+        trials: int,
+        dt_ms: float,
+    ) -> list[Events]:
+        found = []
+        for j in batch:
+            i = neurons[j]
+            key = np.random.SeedSequence([self.seed, i, *experiment.encode()])
+            found.append(
+                hard_events(
+                    self.layouts[i],
+                    stimuli[j],
+                    drive_at(self.neurons[i].values, Drive()),
+                    trials=range(trials),
+                    seed=int(key.generate_state(1)[0]),
+                    dt_ms=dt_ms,
+                )
+            )
+        return found
 
-    def _overrides(self, engine: JaxEngine, i: int, condition: Condition) -> Overrides:
-        values = dict(self.neurons[i].values)
-        values["nmda_nS"] *= condition.nmda
-        values["ampa_nS"] *= condition.ampa
+    def _overrides(
+        self, engine: JaxEngine, neurons: Sequence[int], condition: Condition, lanes: int
+    ) -> Overrides:
+        """Strengths of each neuron in its lanes: neurons differ in numbers only, so they run together."""
+        rows: dict[tuple[str, str], list[float]] = {}
+        for i in neurons:
+            values = dict(self.neurons[i].values)
+            values["nmda_nS"] *= condition.nmda
+            values["ampa_nS"] *= condition.ampa
+            for key, x in synapse_overrides(values).items():
+                rows.setdefault(key, []).append(x)
         present = engine.twin.cell.by_label
-        return {key: np.array(x) for key, x in synapse_overrides(values).items() if key[0] in present}
+        return {key: np.repeat(x, lanes)[None] for key, x in rows.items() if key[0] in present}
 
-    def _count(self, engine: JaxEngine, i: int, events: Events, condition: Condition, k: int) -> IntArray:
+    def _count(
+        self,
+        engine: JaxEngine,
+        neurons: Sequence[int],
+        events: Events,
+        condition: Condition,
+        shape: tuple[int, int],
+    ) -> IntArray:
         run = engine.run(
             events,
-            overrides=self._overrides(engine, i, condition),
+            overrides=self._overrides(engine, neurons, condition, shape[0] * shape[1]),
             keep_voltage=False,
             on_advance=self.on_advance,
         )
-        return run.counts(from_ms=_WARM_UP_ms).reshape(k, -1).astype(np.int64)
+        return run.counts(from_ms=_WARM_UP_ms).reshape(len(neurons), *shape).astype(np.int64)
 
 
 def gratings(orientation_deg: Sequence[float], contrast: Any = 1.0) -> Grating:
@@ -208,6 +254,7 @@ def simulated_s(stimuli: int, trials: int, conditions: int) -> float:
     return stimuli * trials * conditions * (WINDOW_S + 1e-3 * _WARM_UP_ms)
 
 
-def _batches(trials: int, stimuli: int) -> list[IntArray]:
-    n = -(-trials * stimuli // _LANES_AT_A_TIME)
-    return np.array_split(np.arange(trials), min(n, trials))
+def _batches(neurons: int, lanes: int) -> list[IntArray]:
+    """Neurons that are simulated together, each with so many lanes."""
+    most = max(_LANES_AT_A_TIME // lanes, 1)
+    return np.array_split(np.arange(neurons), -(-neurons // most))

@@ -13,11 +13,12 @@ from ketune.errors import InputError
 from ketune.evidence import EffectTable, Target
 from ketune.population import VirtualNeuron
 from ketune.progress import NullProgress, Progress, Task
-from ketune.reproduce import _predicted_targets as targets
+from ketune.reproduce import _predicted_block, _predicted_cell
 from ketune.reproduce._drug_draws import TopicalDose
 from ketune.reproduce._prediction_bench import PredictionBench, simulated_s
 from ketune.reproduce._prediction_effort import PredictionEffort, spread_over_disparity
 from ketune.reproduce._prediction_rules import PredictionRow
+from ketune.reproduce._prediction_words import Chosen, Outcome, check_rules
 from ketune.reproduce._predictions_block import (
     CONTRAST,
     ORIENTATION_DEG,
@@ -139,7 +140,7 @@ def population_predictions(
         )
     check_choice(engine)
     own = {t.id: t for t in table.target if t.id in PREDICTED}
-    targets.check_rules(own.values())
+    check_rules(own.values())
     effort = effort or PredictionEffort.of(len(neurons))
     with (progress or NullProgress()).task(
         "predictions that were not fitted", total=_simulated_s(effort, len(neurons))
@@ -161,54 +162,54 @@ def population_predictions(
 
 def _simulated(
     bench: PredictionBench, own: dict[str, Target], effort: PredictionEffort, dose: TopicalDose, task: Task
-) -> tuple[dict[str, targets.Outcome], DisparityConflict | None]:
+) -> tuple[dict[str, Outcome], DisparityConflict | None]:
     neurons, n = bench.neurons, len(bench.neurons)
 
-    def chosen(most: int) -> targets.Chosen:
-        return targets.Chosen(spread_over_disparity(neurons, most), n)
+    def chosen(most: int) -> Chosen:
+        return Chosen(spread_over_disparity(neurons, most), n)
 
-    found: dict[str, targets.Outcome] = {}
+    found: dict[str, Outcome] = {}
     conflict = None
     if "T6" in own:
         task.describe("predictions: reversal")
         gone = reversal(bench.cell, bench.layouts[0], dose, effort.exposure_draws, bench.seed)
-        found["T6"] = targets.reverses(own["T6"], gone, dose)
+        found["T6"] = _predicted_cell.reverses(own["T6"], gone, dose)
     if own.keys() & {"T8", "T11", "T12"}:
         task.describe("predictions: receptor block")
         tuned = control_tuning(bench, effort.tuning_trials)
         blocked = receptor_block(bench, tuned, effort.block_trials)
         losses = losses_tried(blocked)
         if "T8" in own:
-            found["T8"] = targets.block(own["T8"], blocked, effort.block_trials, bench.seed)
+            found["T8"] = _predicted_block.block(own["T8"], blocked, effort.block_trials, bench.seed)
         if "T11" in own:
             task.describe("predictions: selectivity without NMDA")
             some = chosen(effort.loss_neurons)
             ratios = selectivity_under_loss(bench, tuned, some.places, losses)
-            found["T11"] = targets.selectivity(
+            found["T11"] = _predicted_block.selectivity(
                 own["T11"], ratios, losses, some, neurons, effort.tuning_trials, bench.seed
             )
         if "T12" in own:
             task.describe("predictions: contrast")
             some = chosen(effort.contrast_neurons)
             responses = contrast_responses(bench, tuned, some.places, losses, effort.contrast_trials)
-            found["T12"] = targets.contrast(
+            found["T12"] = _predicted_block.contrast(
                 own["T12"], responses, losses, some, effort.contrast_trials, bench.seed
             )
     if "T9" in own:
         task.describe("predictions: subthreshold tuning")
         some = chosen(effort.subthreshold_neurons)
         measured = subthreshold(bench, some.places, effort.subthreshold_trials)
-        found["T9"] = targets.depolarisation(
+        found["T9"] = _predicted_cell.depolarisation(
             own["T9"], measured, some, effort.subthreshold_trials, bench.current_nA, bench.seed
         )
     if "T10" in own:
         task.describe("predictions: removed dendrites")
         some = chosen(effort.ablation_neurons)
         cuts = dendrites_cut(bench, some.places, effort.ablation_trials)
-        found["T10"] = targets.robustness(own["T10"], cuts, some, effort.ablation_trials, bench.seed)
+        found["T10"] = _predicted_cell.robustness(own["T10"], cuts, some, effort.ablation_trials, bench.seed)
         if cuts:
             disparity = [neurons[i].disparity_deg for i in some.places]
-            moved, what, words = targets.against_disparity(cuts, disparity)
+            moved, what, words = _predicted_cell.against_disparity(cuts, disparity)
             conflict = DisparityConflict(tuple(disparity), moved, what, words)
     return found, conflict
 

@@ -56,24 +56,22 @@ class Blocked:
 
 def control_tuning(bench: PredictionBench, trials: int) -> Tuned:
     """Tuning of all neurons without anything done to them."""
-    counts = np.stack(
-        [
-            bench.counts(i, _TUNING, gratings(ORIENTATION_DEG), (CONTROL,), trials)[0]
-            for i in range(len(bench.neurons))
-        ]
-    )
+    everyone = range(len(bench.neurons))
+    counts = bench.counts(everyone, _TUNING, [gratings(ORIENTATION_DEG)] * len(everyone), (CONTROL,), trials)[
+        0
+    ]
     return Tuned(measure(np.array(ORIENTATION_DEG), counts).preferred_deg, counts)
 
 
 def receptor_block(bench: PredictionBench, tuned: Tuned, trials: int) -> Blocked:
     """Responses at the preferred orientation, on other afferent spikes than those that it was found with."""
     conditions = (CONTROL, NO_AMPA, NO_NMDA, *(Condition(nmda=1 - loss) for loss in PARTIAL_LOSSES))
-    left = []
-    for i, preferred in enumerate(tuned.preferred_deg):
-        counts = bench.counts(i, "block", gratings((preferred, np.nan)), conditions, trials)
-        evoked = counts[:, 0].mean(axis=1) - counts[:, 1].mean(axis=1)
-        left.append(evoked[1:] / evoked[0] if evoked[0] > 0 else np.full(len(evoked) - 1, np.nan))
-    no_ampa, no_nmda, *partial = np.array(left).T
+    stimuli = [gratings((preferred, np.nan)) for preferred in tuned.preferred_deg]
+    mean = bench.counts(range(len(stimuli)), "block", stimuli, conditions, trials).mean(axis=3)
+    evoked = mean[..., 0] - mean[..., 1]
+    responds = np.broadcast_to(evoked[0] > 0, evoked[1:].shape)
+    left = np.divide(evoked[1:], evoked[0], out=np.full(responds.shape, np.nan), where=responds)
+    no_ampa, no_nmda, *partial = left
     by_loss = dict(zip(PARTIAL_LOSSES, partial, strict=True))
     return Blocked(no_nmda, no_ampa, by_loss, halving_loss({**by_loss, 1.0: no_nmda}))
 
@@ -102,9 +100,9 @@ def selectivity_under_loss(
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Ratio of OSI with a loss over control and half its interval, ``(chosen,)`` each, by loss."""
     conditions = [Condition(nmda=1 - loss) for loss in losses]
-    grating = gratings(ORIENTATION_DEG)
+    # The same trials of the same experiment as the control: the same afferent spikes.
     trials = tuned.counts.shape[2]
-    lost = np.stack([bench.counts(i, _TUNING, grating, conditions, trials) for i in chosen], axis=1)
+    lost = bench.counts(chosen, _TUNING, [gratings(ORIENTATION_DEG)] * len(chosen), conditions, trials)
     control = tuned.counts[list(chosen)]
     theta = np.array(ORIENTATION_DEG)
     return [changes(theta, control, after, (selectivity_ratio,))[0] for after in lost]
@@ -129,12 +127,11 @@ def contrast_responses(
 ) -> list[ContrastChange]:
     """By loss, at the preferred orientation."""
     conditions = (CONTROL, *(Condition(nmda=1 - loss) for loss in losses))
-    fits = []
-    for i in chosen:
-        grating = gratings((*[tuned.preferred_deg[i]] * len(CONTRAST), np.nan), (*CONTRAST, 1.0))
-        mean = bench.counts(i, "contrast", grating, conditions, trials).mean(axis=2)
-        fits.append([_contrast_fit(m[:-1] - m[-1]) for m in mean])
-    fitted = np.array(fits)  # (chosen, conditions, 4)
+    stimuli = [
+        gratings((*[tuned.preferred_deg[i]] * len(CONTRAST), np.nan), (*CONTRAST, 1.0)) for i in chosen
+    ]
+    mean = bench.counts(chosen, "contrast", stimuli, conditions, trials).mean(axis=3)
+    fitted = np.array([[_contrast_fit(m[:-1] - m[-1]) for m in rows] for rows in np.moveaxis(mean, 1, 0)])
     control = fitted[:, 0]
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = fitted[:, 1:] / control[:, None]

@@ -12,8 +12,8 @@ from ketune.biology._statistics import gosi
 from ketune.reproduce._prediction_bench import (
     CONTROL,
     HYPERPOLARISED,
-    HYPERPOLARISED_mV,
     NO_NMDA,
+    HYPERPOLARISED_mV,
     PredictionBench,
     gratings,
 )
@@ -55,11 +55,10 @@ def subthreshold(bench: PredictionBench, chosen: Sequence[int], trials: int) -> 
     """NMDA block in the recorded cell alone, and hyperpolarisation, without action potentials."""
     theta, k = np.array(ORIENTATION_DEG), len(ORIENTATION_DEG)
     rest = bench.resting_mV - np.array([0.0, 0.0, HYPERPOLARISED_mV])[:, None]
+    stimuli = [gratings((*theta, np.nan))] * len(chosen)
+    found = bench.silent_mV(chosen, "subthreshold", stimuli, (CONTROL, NO_NMDA, HYPERPOLARISED), trials)
     rows = []
-    for i in chosen:
-        v = bench.silent_mV(
-            i, "subthreshold", gratings((*theta, np.nan)), (CONTROL, NO_NMDA, HYPERPOLARISED), trials
-        ).mean(axis=2)
+    for v in np.moveaxis(found.mean(axis=3), 1, 0):
         above = v[:, :-1] - rest
         best = int(np.round(vector_sum(theta, above[0] - above[0].min())[0] / (180.0 / k))) % k
         orthogonal = (best + k // 2) % k
@@ -103,30 +102,22 @@ def dendrites_cut(bench: PredictionBench, chosen: Sequence[int], trials: int) ->
     Leaves out what the cell does not have.
     """
     labels = bench.dendrites()
-    basal = [label for label in labels if label != APICAL]
+    # The last dendrite cannot be removed: nothing would drive the cell.
+    if len(labels) < 2:
+        return {}
     removed: dict[str, list[str]] = {}
     if APICAL in labels:
         removed[APICAL] = [APICAL] * len(chosen)
-    # The last dendrite cannot be removed: nothing would drive the cell.
-    if basal and len(labels) > 1:
-        removed[BASAL] = [max(basal, key=lambda label, i=i: bench.driven_on(i, label)) for i in chosen]
-    if len(labels) == 1:
-        removed.clear()
-    if not removed:
-        return {}
-    counts = np.stack(
-        [
-            bench.counts(
-                i,
-                "ablation",
-                gratings(FINE_ORIENTATION_DEG),
-                (CONTROL,),
-                trials,
-                cut=[own[j] for own in removed.values()],
-            )
-            for j, i in enumerate(chosen)
-        ],
-        axis=1,
+    if basal := [label for label in labels if label != APICAL]:
+        driven = [[bench.driven_on(i, label) for label in basal] for i in chosen]
+        removed[BASAL] = [basal[int(np.argmax(own))] for own in driven]
+    counts = bench.counts(
+        chosen,
+        "ablation",
+        [gratings(FINE_ORIENTATION_DEG)] * len(chosen),
+        (CONTROL,),
+        trials,
+        cut=list(removed.values()),
     )
     found = {}
     for row, (what, own) in enumerate(removed.items(), start=1):
