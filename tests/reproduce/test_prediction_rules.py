@@ -61,6 +61,13 @@ def test_a_users_window_decides_instead():
     assert (nmda.low, nmda.high, nmda.ours) == (0.05, 0.2, False)
 
 
+def test_an_interval_across_an_end_of_the_window_is_not_settled():
+    _, (nmda, ampa) = block([0.3, 0.7, 0.75, 0.9, 0.95], [0.1] * 5)
+    assert (nmda.met, nmda.settled, ampa.settled) == (True, False, True)
+    assert block([0.4, 0.5, 0.5, 0.5, 0.6], [0.1] * 5)[1][0].settled is True
+    assert block([0.0] * 5, [0.0] * 5)[1][1].settled is True
+
+
 def test_too_few_values_are_undecided_and_a_failure_still_fails():
     nan = float("nan")
     assert block([nan, nan, 0.5], [0.1, 0.1, 0.1])[0] is None

@@ -24,6 +24,7 @@ from ketune.reproduce._prediction_words import (
     plain_median,
     row_of,
     sentence,
+    unsettled_words,
     window_of,
 )
 from ketune.reproduce._predictions_block import Blocked, ContrastChange
@@ -51,7 +52,7 @@ def block(target: Target, blocked: Blocked, trials: int, seed: int) -> Outcome:
     return Outcome(
         met,
         f"Without NMDA {median_words(row_of(rows, NMDA_LEFT))} of the response at the preferred orientation is "
-        f"left, without AMPA {median_words(row_of(rows, AMPA_LEFT))}; {half}.",
+        f"left, without AMPA {median_words(row_of(rows, AMPA_LEFT))}; {half}.{unsettled_words(rows)}",
         rows,
         f"All {len(blocked.no_nmda)} neurons, {trials} trials of the preferred orientation and of a blank, the cell's "
         f"own receptors blocked, its inhibition and afferents as they were; spikes above the blank. {TUNED_REFERENCE}",
@@ -149,7 +150,7 @@ def contrast(
         parts.append(part)
     return Outcome(
         met,
-        sentence("; ".join(parts)),
+        sentence("; ".join(parts)) + unsettled_words(rows),
         rows,
         f"{chosen.words}, {trials} trials of seven contrasts at the preferred orientation, fitted by R c^n / (c^n + "
         f"C50^n); medians. Neurons whose C50 lies beyond full contrast have no value. How contrast drives the "

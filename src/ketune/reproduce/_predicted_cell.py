@@ -22,6 +22,7 @@ from ketune.reproduce._prediction_words import (
     Outcome,
     median_words,
     row_of,
+    unsettled_words,
     window_of,
 )
 from ketune.reproduce._predictions_cell import APICAL, BASAL, Cut, Subthreshold
@@ -40,7 +41,7 @@ def reverses(target: Target, gone: Reversal, dose: TopicalDose) -> Outcome:
         quantity="time from laying the paper until NMDA block has fallen below half of its largest",
         value=gone.half_min,
         interval=spread,
-        low=None, high=None, unit="min", ours=None, met=None, n=len(known),
+        low=None, high=None, unit="min", ours=None, met=None, settled=None, n=len(known),
         note=f"range of {len(gone.drawn_min)} draws of the drug's uncertain numbers, not over neurons; "
         "n counts draws",
         neurons=(),
@@ -161,6 +162,7 @@ def robustness(target: Target, cuts: dict[str, Cut], chosen: Chosen, trials: int
     )
     if missing and parts:
         words += f" The cell has no {' and no '.join(missing)} to remove, so the target is not fully tested."
+    words += unsettled_words(rows)
     taken = sorted({d for cut in cuts.values() for d in cut.dendrite})
     return Outcome(
         met,

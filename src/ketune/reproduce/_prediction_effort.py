@@ -49,12 +49,12 @@ class PredictionEffort:
 
 QUICK = PredictionEffort(
     tuning_trials=6,
-    block_trials=8,
+    block_trials=4,
     loss_neurons=3,
     subthreshold_neurons=3,
     subthreshold_trials=3,
     ablation_neurons=3,
-    ablation_trials=4,
+    ablation_trials=3,
     contrast_neurons=3,
     contrast_trials=4,
     exposure_draws=3,

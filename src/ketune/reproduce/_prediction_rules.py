@@ -64,6 +64,9 @@ class PredictionRow:
         The window and whether this project chose it; for a ratio's side of 1, the side. None: none.
     met
         None for what is not judged, or cannot be.
+    settled
+        Whether the interval lies on one side of each end of the window, so that other neurons would hardly change what
+        was met; None where nothing was judged by a window, or without an interval.
     n
         Neurons that have a value, of those in ``neurons``.
     values
@@ -78,6 +81,7 @@ class PredictionRow:
     unit: str
     ours: bool | None
     met: bool | None
+    settled: bool | None
     n: int
     note: str
     neurons: tuple[int, ...]
@@ -216,15 +220,23 @@ def _row(
 ) -> PredictionRow:
     sized = np.abs(m.values) if m.of_absolute else m.values
     known = sized[np.isfinite(sized)]
+    between = interval(known, level=level, seed=seed)
+    ends = (
+        [] if window is None else [-window.low, window.high] if m.of_absolute else [window.low, window.high]
+    )
+    settled = None
+    if met is not None and window is not None and between is not None:
+        settled = not any(between[0] <= end < between[1] or between[0] < end <= between[1] for end in ends)
     return PredictionRow(
         quantity=m.quantity,
         value=float(np.median(known)) if known.size else None,
-        interval=interval(known, level=level, seed=seed),
+        interval=between,
         low=window.low if window else side[0],
         high=window.high if window else side[1],
         unit=m.unit,
         ours=window.ours if window else None,
         met=met,
+        settled=settled,
         n=int(known.size),
         note=m.note,
         neurons=tuple(int(i) for i in m.neurons),

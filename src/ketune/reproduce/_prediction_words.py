@@ -103,3 +103,13 @@ def plain_median(values: FloatArray) -> str:
 
 def sentence(words: str) -> str:
     return words[0].upper() + words[1:] + "."
+
+
+def unsettled_words(rows: Sequence[PredictionRow]) -> str:
+    """A further sentence where an interval reaches across an end of its window."""
+    across = [row.quantity for row in rows if row.settled is False]
+    return (
+        f" Not settled by these neurons, for its interval reaches across its window: {', '.join(across)}."
+        if across
+        else ""
+    )
