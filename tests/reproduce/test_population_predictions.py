@@ -201,7 +201,9 @@ def test_silent_neurons_are_undecided():
     for outcome in outcomes:
         assert outcome.met is None
         assert all(r.value is None and r.interval is None for r in outcome.rows)
+    assert "nothing can be said" in outcomes[0].words
     assert "no neuron fires enough" in outcomes[1].words
+    assert "no neuron is tuned" in outcomes[3].words
 
 
 def test_bad_input_is_refused(tiny_cell, neurons, layouts):

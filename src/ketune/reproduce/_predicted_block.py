@@ -44,15 +44,21 @@ def block(target: Target, blocked: Blocked, trials: int, seed: int) -> Outcome:
         for loss, left in blocked.partial.items()
     ]  # fmt: skip
     met, rows = judged(target, measured, beside, seed=seed)
-    half = (
-        "more than half is left without any NMDA conductance"
-        if blocked.halving_loss is None
-        else f"half of the response is gone once {blocked.halving_loss:.0%} of the NMDA conductance is"
-    )
+    if not np.isfinite(blocked.no_nmda).any():
+        words = "No neuron responds at its preferred orientation above the blank: nothing can be said."
+    else:
+        words = (
+            f"Without NMDA {median_words(row_of(rows, NMDA_LEFT))} of the response at the preferred orientation is "
+            f"left, without AMPA {median_words(row_of(rows, AMPA_LEFT))}; "
+        )
+        words += (
+            "more than half is left without any NMDA conductance."
+            if blocked.halving_loss is None
+            else f"half of the response is gone once {blocked.halving_loss:.0%} of the NMDA conductance is."
+        )
     return Outcome(
         met,
-        f"Without NMDA {median_words(row_of(rows, NMDA_LEFT))} of the response at the preferred orientation is "
-        f"left, without AMPA {median_words(row_of(rows, AMPA_LEFT))}; {half}.{unsettled_words(rows)}",
+        words + unsettled_words(rows),
         rows,
         f"All {len(blocked.no_nmda)} neurons, {trials} trials of the preferred orientation and of a blank, the cell's "
         f"own receptors blocked, its inhibition and afferents as they were; spikes above the blank. {TUNED_REFERENCE}",

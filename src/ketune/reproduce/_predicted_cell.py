@@ -144,6 +144,11 @@ def robustness(target: Target, cuts: dict[str, Cut], chosen: Chosen, trials: int
     parts = []
     for what, cut in cuts.items():
         known = np.isfinite(cut.preferred_deg)
+        if not known.any():
+            parts.append(
+                f"without {_the(what)} nothing measurable, for no neuron is tuned with and without it"
+            )
+            continue
         row = row_of(rows, f"absolute change of preferred orientation without {_the(what)}")
         part = f"without {_the(what)} {median_words(row)} deg"
         if window is not None:
