@@ -3,7 +3,8 @@
 Hypotheses and their priors (:data:`HYPOTHESES`, :func:`drug_draws`), populations whose counts a response surface
 predicts (:class:`PredictedPopulation`), the search for shared actions (:func:`shared_fit`), experiments with
 independent trials, predicted or simulated with spikes, and the verdicts on the targets T1 to T5 from the counts of such
-an experiment (:func:`judge`, and :func:`screen` for thousands of them).
+an experiment (:func:`judge`, and :func:`screen` for thousands of them). Beside them what the same population says about
+the targets that nothing is fitted to (:func:`population_predictions`).
 """
 
 from ketune.reproduce._actions import POPULATION_ACTIONS, Action
@@ -20,6 +21,14 @@ from ketune.reproduce._hypotheses import (
 )
 from ketune.reproduce._pass_rules import PassRules, Window, shipped_rules
 from ketune.reproduce._predicted import PopulationMoments, PredictedPopulation
+from ketune.reproduce._prediction_effort import PredictionEffort
+from ketune.reproduce._prediction_rules import PredictionRow
+from ketune.reproduce._predictions import (
+    DisparityConflict,
+    Prediction,
+    PredictionResults,
+    population_predictions,
+)
 from ketune.reproduce._run import reproduce, smallest_sufficient, sufficient
 from ketune.reproduce._search import SharedFit, shared_fit, smooth_changes
 from ketune.reproduce._settings import ReproduceSettings, examine_settings
@@ -30,12 +39,17 @@ __all__ = [
     "OUR_RANGES",
     "POPULATION_ACTIONS",
     "Action",
+    "DisparityConflict",
     "Hypothesis",
     "MeanActions",
     "PassRules",
     "PopulationCounts",
     "PopulationMoments",
     "PredictedPopulation",
+    "Prediction",
+    "PredictionEffort",
+    "PredictionResults",
+    "PredictionRow",
     "ReproduceSettings",
     "SharedFit",
     "TargetVerdict",
@@ -48,6 +62,7 @@ __all__ = [
     "examine_settings",
     "hypotheses_named",
     "judge",
+    "population_predictions",
     "prior_draws",
     "reproduce",
     "screen",
