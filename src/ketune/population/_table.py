@@ -22,13 +22,17 @@ SPECIES: tuple[Species, ...] = get_args(Species)
 
 
 class Law(BaseModel):
-    """How one quantity differs between neurons: normal with ``sd``, or lognormal with ``log_sd``."""
+    """How one quantity differs between neurons: normal with ``sd``, or lognormal with ``log_sd``.
+
+    ``bounds`` takes the place of the bounds that are given to `at`.
+    """
 
     model_config = _FROZEN
 
     median: float
     sd: float | None = Field(default=None, gt=0)
     log_sd: float | None = Field(default=None, gt=0)
+    bounds: tuple[float, float] | None = None
     reason: str
 
     @model_validator(mode="after")
@@ -37,10 +41,13 @@ class Law(BaseModel):
             raise ValueError("give either sd (normal) or log_sd (lognormal)")
         if self.log_sd is not None and self.median <= 0:
             raise ValueError("the median of a lognormal law must be positive")
+        if self.bounds is not None and not self.bounds[0] <= self.median <= self.bounds[1]:
+            raise ValueError("the bounds of a law must hold its median")
         return self
 
     def at(self, deviate: float, bounds: tuple[float, float] | None = None) -> float:
         """Value of a standard normal deviate; between ``bounds``, where given, the law is cut off and spread again."""
+        bounds = self.bounds or bounds
         scale = float(self.sd or self.log_sd or 0.0)
         centre = self.median if self.sd else math.log(self.median)
         if bounds is not None:

@@ -19,6 +19,7 @@ from ketune.provenance import provenance
 from ketune.reproduce._arms import Arm
 from ketune.reproduce._discriminate import meeting, proposed_experiments
 from ketune.reproduce._drug_draws import drug_draws
+from ketune.reproduce._fewest import fewest_actions, fewest_of
 from ketune.reproduce._folder import KIND, VERDICTS, Document, RunFolder, run_folder
 from ketune.reproduce._hypotheses import Hypothesis
 from ketune.reproduce._hypothesis_run import STABLE_SHARE, SpikingBench, Study, examine, wilson
@@ -105,6 +106,9 @@ def reproduce(
         arms = {h.name: Arm.of(h, drug, seed=settings.seed) for h in settings.hypotheses}
         for arm in arms.values():
             found[arm.hypothesis.name] = examine(study, arm)
+        for arm in _fewer(study, arms, found, drug):
+            arms[arm.hypothesis.name] = arm
+            found[arm.hypothesis.name] = examine(study, arm)
         made = provenance(seed=settings.seed, engine=describe(spiking))
         hypotheses = [_entry(arm, found[name], study) for name, arm in arms.items()]
         document = {
@@ -128,7 +132,7 @@ def reproduce(
             "control_check": _control_check(settings, populations[settings.seed]),
             "emulator": acting.made.get("check"),
             "hypotheses": hypotheses,
-            "smallest_sufficient": smallest_sufficient(settings.hypotheses, hypotheses),
+            "smallest_sufficient": smallest_sufficient([a.hypothesis for a in arms.values()], hypotheses),
             "experiments": _experiments(populations[settings.seed], arms, found, hypotheses),
             "evidence": _evidence(settings),
             "seconds": round(folder.seconds(), 1),
@@ -167,6 +171,28 @@ def _drug(
             progress=progress,
         ),
     )
+
+
+def _fewer(
+    study: Study, arms: Mapping[str, Arm], found: Mapping[str, Document], drug: Mapping[str, np.ndarray]
+) -> list[Arm]:
+    """Hypotheses of fewer actions, made from those that are sufficient and that no smaller one of ours improves on."""
+    entries = [_entry(arm, found[name], study) for name, arm in arms.items()]
+    members = study.populations[min(study.populations)]
+    made = []
+    for name in smallest_sufficient([a.hypothesis for a in arms.values()], entries):
+
+        def actions(name: str = name) -> Document:
+            values = found[name]["fit"]["values"]
+            smaller = fewest_actions(
+                arms[name], members, values, study.rules, seed=study.seed, progress=study.progress
+            )
+            return {"actions": smaller}
+
+        kept = study.folder.document(f"{name}/fewest", actions)["actions"]
+        if kept is not None and frozenset(kept) not in {frozenset(a.draws) for a in arms.values()}:
+            made.append(Arm.of(fewest_of(arms[name].hypothesis, kept), drug, seed=study.seed))
+    return made
 
 
 def _entry(arm: Arm, found: Document, study: Study) -> Document:

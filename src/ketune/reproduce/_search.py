@@ -66,10 +66,9 @@ def shared_fit(
     margin
         Within which T4 wants the ratio of spontaneous rates.
     """
-    log_margin = float(min(np.log(margin[1]), -np.log(margin[0])))
-    control = population.moments({})
+    log_margin, control = _log_margin(margin), population.moments({})
     if not draws:
-        return SharedFit({}, float(_lacking(population.arrays, control, control, log_margin)), (), 0)
+        return SharedFit({}, lacking(population, {}, margin), (), 0)
     names, ranges = tuple(draws), action_ranges(draws)
     low, high = (np.array([ranges[n][side] for n in names]) for side in (0, 1))
     width = np.maximum(high - low, 1e-12)
@@ -112,6 +111,18 @@ def shared_fit(
     actions = {n: float(low[i] + x * width[i]) for i, (n, x) in enumerate(zip(names, best.x, strict=True))}
     at_bound = tuple(n for n, x in zip(names, best.x, strict=True) if x < 1e-3 or x > 1 - 1e-3)
     return SharedFit(actions, float(best.fun) - unlikely(best.x), at_bound, used)
+
+
+def lacking(
+    population: PredictedPopulation, actions: Mapping[str, float], margin: tuple[float, float]
+) -> float:
+    """The loss of :class:`SharedFit` at any actions."""
+    control, drug = population.moments({}), population.moments(actions)
+    return float(_lacking(population.arrays, control, drug, _log_margin(margin)))
+
+
+def _log_margin(margin: tuple[float, float]) -> float:
+    return float(min(np.log(margin[1]), -np.log(margin[0])))
 
 
 def smooth_changes(

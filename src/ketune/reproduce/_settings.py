@@ -11,6 +11,7 @@ from typing import Any
 import ketune
 from ketune.errors import InputError
 from ketune.evidence import EffectTable, extended, read_effects, reported_effects
+from ketune.population import distributions
 from ketune.reproduce._counts import FEWEST_NEURONS, FEWEST_TRIALS
 from ketune.reproduce._drug_draws import TopicalDose
 from ketune.reproduce._hypotheses import HYPOTHESES, Hypothesis, hypotheses_named
@@ -87,7 +88,10 @@ class ReproduceSettings:
 
         Hypotheses are not among it: a later run may add some.
         """
-        table = hashlib.sha256(self.table.model_dump_json().encode()).hexdigest()[:16]
+        table, laws = (
+            hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:16]
+            for model in (self.table, distributions())
+        )
         return {
             "ketune": ketune.__version__,
             "population": self.population,
@@ -98,6 +102,7 @@ class ReproduceSettings:
             "solution": self.dose.solution,
             "time_min": self.dose.time_min,
             "reported_effects": table,
+            "distributions": laws,
             **surfaces,
         }
 
