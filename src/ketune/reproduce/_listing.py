@@ -38,14 +38,17 @@ def describe(document: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _table(run)
     yield "+ met, - not met, ? undecided, . not run; share: of the prior's draws that meet T5, with 95 % interval;"
-    yield "held: by the response surface in the held-out populations; spikes: one held-out population; 2nd: second morphology"
+    yield "held: response surface, held-out populations; spikes: one held-out population; 2nd: second morphology"
     yield ""
     yield from _wrapped(_answer(run))
     if run.predictions:
         yield ""
         yield "Predictions that nothing was fitted to"
         for p in run.predictions:
-            yield from _wrapped(f"{p.target:<4} {state(p.met):<9}  {p.words or p.statement}", " " * 16)
+            yield from _wrapped(
+                f"{p.target:<4} {'open' if p.met is None else state(p.met):<7}  {p.words or p.statement}",
+                " " * 14,
+            )
     if run.experiments:
         yield ""
         yield "Experiments that would tell hypotheses apart"
@@ -80,19 +83,26 @@ def _share(h: HypothesisPart) -> str:
 
 
 def _percent(share: Number) -> str:
-    return "none" if share is None else f"{100 * share:.0f} %"
+    return "not available" if share is None else f"{_hundredths(share)} %"
 
 
 def _between(interval: Interval) -> str:
     if interval is None or interval[0] is None or interval[1] is None:
         return ""
-    return f" ({100 * interval[0]:.0f} to {100 * interval[1]:.0f} %)"
+    return f" ({_hundredths(interval[0])} to {_hundredths(interval[1])} %)"
+
+
+def _hundredths(share: float) -> str:
+    """Small shares are the interesting ones: 0.4 is not 0."""
+    return f"{100 * share:.1f}" if 0 < share < 0.1 else f"{100 * share:.0f}"
 
 
 def _answer(run: Reproduction) -> str:
     if run.smallest:
         named = "; ".join(f"{_name(h)}, over {_share(h)} of its prior" for h in run.smallest)
         return f"Sufficient in this model family, none of them with fewer of these actions: {named}"
+    if not run.examined:
+        return "Only controls were examined, so that nothing can be called sufficient"
     near = run.nearest
     fails = f", fails {', '.join(near.fails)}" if near.fails else ""
     return (
