@@ -392,7 +392,7 @@ def _experiments(names: Sequence[str], rng: np.random.Generator) -> list[dict[st
 
     return [
         {
-            "manipulation": "topical ketamine, the recorded cell's NMDA receptors blocked beforehand (MK-801 in the pipette)",
+            "manipulation": "topical ketamine, the recorded cell's NMDA receptors blocked beforehand (MK-801)",
             "observable": "rate at the orthogonal orientation, drug over control",
             "unit": "1",
             "words": "0.6 if nmda, 2.4 if nmda+pv+sst",

@@ -30,7 +30,7 @@ from ketune.reproduce._document import (
 Array = npt.NDArray[np.float64]
 _ROW, _HEAD = 0.245, 0.95
 # Of the two figures of the first screen, in inches: narrower than a panel, so that letters are large on a phone.
-_WIDTH, _TOP, _BOTTOM, _LETTER = 4.1, 0.42, 0.5, 0.073
+_WIDTH, _TOP, _BOTTOM, _LETTER = 4.1, 0.72, 0.5, 0.073
 _MARK_COLORS = {"yes": s.YES, "no": s.NO, "open": s.OPEN}
 _MARK_SIGNS = {"yes": "✓", "no": "✗", "open": "?"}
 _LONGEST_NAME = 26
@@ -51,7 +51,7 @@ def _share_picture(run: Reproduction) -> s.Picture:
     for y, h in enumerate(run.hypotheses):
         _dot(axes, y, h.prior_share_meeting_T5, h.prior_share_interval, h, 100.0)
         axes.text(
-            1.01, y, w.percent(h.prior_share_meeting_T5), transform=axes.get_yaxis_transform(), va="center", fontsize=8
+            1.01, y, rw.percent(h.prior_share_meeting_T5), transform=axes.get_yaxis_transform(), va="center", fontsize=8
         )  # fmt: skip
     axes.set_xlim(-2.5 * right, 105 * right)
     axes.set_xlabel("share of the prior range that meets T5 (%)")
@@ -70,9 +70,9 @@ def _share_picture(run: Reproduction) -> s.Picture:
 
 
 def _marks_picture(run: Reproduction) -> s.Picture:
-    fig, axes = _rows(run.hypotheses, 0.15)
+    fig, axes = _rows(run.hypotheses, 0.32)
     targets = [t for t in TARGETS if t != "T5"]
-    columns = [*targets, "T5\nspikes", "T5 held\nout", "T5 2nd\ncell"]
+    columns = [*targets, "T5 spikes", "T5 held out", "T5 2nd cell"]
     at = [*range(len(targets)), *(len(targets) + 0.5 + i for i in range(3))]
     for y, h in enumerate(run.hypotheses):
         together = (h.spiking_together, h.held_out_together, h.second_morphology_together)
@@ -93,6 +93,8 @@ def _marks_picture(run: Reproduction) -> s.Picture:
     axes.set_xticks(at, columns)
     axes.xaxis.tick_top()
     axes.tick_params(axis="x", length=0)
+    for label in axes.get_xticklabels()[len(targets) :]:
+        label.set(rotation=60, ha="left", rotation_mode="anchor")
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("✓ met   ✗ not met   ? undecided   – not run", color=s.MUTED)
@@ -125,14 +127,15 @@ def by_target_picture(run: Reproduction) -> s.Picture:
             interval = h.prior_share_interval if target == "T5" else wilson(found, run.dose.draws)
             _dot(axes, y, found, interval, h, 100.0)
         axes.set_title(target, loc="left", fontweight="bold")
-        axes.set_xlim(-4, 104)
+        axes.set_xlim(-6, 106)
         axes.set_xticks([0, 50, 100])
         axes.grid(axis="x", color=s.FAINT, lw=0.6)
         axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="x", labelsize=8)
     _name_rows(panels[0], run.hypotheses)
     fig.supxlabel("share of the prior range that meets the target (%)", fontsize=9)
     said = "; ".join(
-        f"{h.name} " + ", ".join(f"{t} {w.percent(_target_share(h, t))}" for t in targets)
+        f"{h.name} " + ", ".join(f"{t} {rw.percent(_target_share(h, t))}" for t in targets)
         for h in run.hypotheses
     )
     return s.picture(
@@ -181,8 +184,8 @@ def population_picture(run: Reproduction, h: HypothesisPart) -> s.Picture | None
         alt=f"Neurons under control and drug with {h.name}: {'; '.join(said)}.",
         caption=f"{h.name}: every neuron of a held-out population, {where}, n = {len(n.shift_deg)} neurons, "
         f"{run.trials} trials of {w.exact(run.window_s, 's')} in each condition, independent of each other. "
-        f"{'; '.join(said)}. Line: one neuron; square and thick bar: median and middle half. Dotted at ±5°: beyond it a "
-        "neuron counts as shifted; at a Fano factor of 1: Poisson process.",
+        f"{'; '.join(said)}. Line: one neuron; square and thick bar: median and middle half. Dotted at ±5°: beyond it "
+        "a neuron counts as shifted; at a Fano factor of 1: Poisson process.",
         wide=True,
         adaptive=True,
     )
@@ -233,7 +236,7 @@ def _shifts(axes: Axes, n: NeuronsPart) -> str:
 
 def conflict_picture(run: Reproduction, conflict: ConflictPart) -> s.Picture:
     """What the drug moves (T2) and what the loss of a dendrite moves (T10), against tree disparity."""
-    fig = s.figure(1.35 * s.PANEL[0], 3.5)
+    fig = s.figure()
     axes = fig.subplots()
     axes.axhline(_MOVED_DEG, color=s.MUTED, lw=0.9, ls=":", zorder=0)
     x, y = array(conflict.disparity_deg), np.abs(array(conflict.moved_deg))
@@ -272,7 +275,7 @@ def experiment_picture(run: Reproduction, number: int, experiment: ExperimentPar
     axes.set_yticks(range(len(experiment.predicted)), [_short(p.hypothesis) for p in experiment.predicted])
     axes.set_ylim(len(experiment.predicted) - 0.5, -0.5)
     unit = "" if experiment.unit == "1" else f" ({experiment.unit})"
-    axes.set_xlabel(textwrap.fill(f"{experiment.observable}{unit}", 52))
+    axes.set_xlabel(textwrap.fill(f"{experiment.observable}{unit}", 42))
     axes.grid(axis="x", color=s.FAINT, lw=0.6)
     said = "; ".join(
         f"{p.hypothesis} {rw.size(p.value, p.interval, experiment.unit)}" for p in experiment.predicted
@@ -366,7 +369,7 @@ def _legend(axes: Axes, hypotheses: Sequence[HypothesisPart]) -> None:
                 )
             )
     axes.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), bbox_transform=axes.figure.transFigure, ncols=4,
+        handles=handles, loc="upper right", bbox_to_anchor=(1.0, 1.0), bbox_transform=axes.figure.transFigure, ncols=2,
         borderaxespad=0.2, handletextpad=0.1, columnspacing=0.8,
     )  # fmt: skip
 

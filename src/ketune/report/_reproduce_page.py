@@ -104,7 +104,7 @@ def _verdict_row(h: HypothesisPart, targets: list[str]) -> dict[str, Any]:
     return {
         "name": h.name,
         "kind": rw.kind(h),
-        "from": "spikes" if h.targets_from == "spiking" else "response surface",
+        "predicted": h.targets_from == "predicted",
         "cells": [_cell(t, h.targets.get(t)) for t in targets],
         "together": [
             _met(x) for x in (h.spiking_together, h.held_out_together, h.second_morphology_together)
@@ -153,8 +153,15 @@ def _failed(run: Reproduction) -> str:
 
 
 def _fail_row(h: HypothesisPart) -> dict[str, Any]:
-    words = " ".join(f"{t}: {h.targets[t].words}." for t in h.fails if t in h.targets and h.targets[t].words)
-    return {"name": h.name, "cells": [rw.actions(h.actions), rw.fails(h), words or _NONE]}
+    said = {t: h.targets[t] for t in h.fails if t in h.targets}
+    return {
+        "name": h.name,
+        "acts": rw.actions(h.actions),
+        "fails": w.listed(h.fails) or "nothing",
+        "words": [
+            f"{t} {v.state}: {v.words.removeprefix(f'{v.state}: ')}" for t, v in said.items() if v.words
+        ],
+    }
 
 
 # --- one hypothesis in full -------------------------------------------------------------------------------------------
@@ -164,7 +171,7 @@ def _details(h: HypothesisPart, targets: list[str], run: Reproduction) -> dict[s
     return {
         "name": h.name,
         "kind": rw.kind(h),
-        "words": h.words,
+        "words": h.words[:1].upper() + h.words[1:],
         "open": h in rw.shown(run),
         "sufficient": h.sufficient,
         "loss": w.number(h.loss, reason="it has no gradient" if not h.gradients else ""),
@@ -207,13 +214,22 @@ def _parameter(name: str, p: ParameterPart) -> dict[str, Any]:
     return {
         "name": name,
         "meaning": p.meaning or name,
-        "value": w.number(p.value, 3, p.unit),
+        "value": _compact(p.value, p.unit),
         "none": w.exact(p.none, p.unit),
-        "range": w.span(p.low, p.high, 3, p.unit),
+        "range": _range(_rounded(p.low), _rounded(p.high), p.unit),
         "at": at,
         "ticks": [] if none is None else [none],
         "flags": flags,
     }
+
+
+def _rounded(value: Number) -> Number:
+    return None if value is None else float(f"{value:.3g}")
+
+
+def _compact(value: Number, unit: str) -> str:
+    """Three digits without trailing zeros, as ranges are written."""
+    return w.exact(_rounded(value), unit)
 
 
 def _place(value: Number, p: ParameterPart) -> float | None:
@@ -231,8 +247,7 @@ def _prediction(p: Any) -> dict[str, Any]:
         "target": p.target,
         "statement": p.statement,
         "level": p.level,
-        "mark": rw.MARKS[state(p.met)],
-        "word": state(p.met),
+        **_judged(p.met),
         "words": p.words,
         "note": p.note,
         "rows": [_prediction_row(r) for r in p.rows],
@@ -250,7 +265,7 @@ def _prediction_row(r: PredictionRow) -> dict[str, Any]:
 
 
 def _judged(met: bool | None) -> dict[str, str]:
-    return {"mark": rw.MARKS[state(met)], "word": "not judged" if met is None else state(met)}
+    return {"mark": rw.MARKS[state(met)], "word": "no verdict" if met is None else state(met)}
 
 
 def _range(low: Number, high: Number, unit: str) -> str:
@@ -264,9 +279,7 @@ def _range(low: Number, high: Number, unit: str) -> str:
 def _between(run: Reproduction) -> str:
     """Which hypotheses the experiments tell apart."""
     if not run.experiments:
-        return (
-            "None is proposed: that takes two hypotheses each of which meets T5 somewhere in its prior range."
-        )
+        return "No experiment is proposed: that takes two hypotheses that meet T5 somewhere in their prior ranges."
     named = list(dict.fromkeys(p.hypothesis for e in run.experiments for p in e.predicted))
     sufficient = {h.name for h in run.hypotheses if h.sufficient}
     if sufficient >= set(named):
@@ -306,7 +319,9 @@ def _our_ranges(run: Reproduction) -> list[str]:
     for h in run.hypotheses:
         for name, p in h.parameters.items():
             if p.range_is_ours:
-                found.setdefault(name, f"{p.meaning or name} ({name}): {w.span(p.low, p.high, 3, p.unit)}")
+                found.setdefault(
+                    name, f"{p.meaning or name} ({name}): {_range(_rounded(p.low), _rounded(p.high), p.unit)}"
+                )
     return list(found.values())
 
 

@@ -21,6 +21,8 @@ from ketune.reproduce._document import (
     state,
 )
 
+_PERCENT = "\N{NO-BREAK SPACE}%"
+
 Mark = Literal["yes", "no", "open"]
 MARKS: dict[State, Mark] = {"met": "yes", "not met": "no", "undecided": "open"}
 TOGETHER = ("T1", "T2", "T3a", "T4")
@@ -84,16 +86,21 @@ class Check:
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
+def percent(fraction: Number) -> str:
+    """A fraction as a percentage: one decimal below ten, where small shares are told apart."""
+    return w.NOT_AVAILABLE if fraction is None else f"{_hundredths(fraction)}{_PERCENT}"
+
+
 def percent_span(low: Number, high: Number) -> str:
-    """8.0 to 17 %."""
+    """8.1 to 17 %."""
     if low is None or high is None:
         return w.NOT_AVAILABLE
-    return f"{w.percent(low).removesuffix(chr(0xA0) + '%')} to {w.percent(high)}"
+    return f"{_hundredths(low)} to {_hundredths(high)}{_PERCENT}"
 
 
 def share(value: Number, interval: Interval) -> str:
-    """12 % (8.0 to 17 %)."""
-    return w.percent(value) + ("" if not known(interval) else f" ({percent_span(*ends(interval))})")
+    """12 % (8.1 to 17 %)."""
+    return percent(value) + ("" if not known(interval) else f" ({percent_span(*ends(interval))})")
 
 
 def known(interval: Interval) -> bool:
@@ -108,14 +115,14 @@ def ends(interval: Interval) -> tuple[Number, Number]:
 
 def value(target: str, verdict: VerdictPart) -> str:
     """The number that a verdict rests on."""
+    found = verdict.value
+    if found is None:
+        return w.NOT_AVAILABLE
     if target == "T1":
-        return _signed_percent(verdict.value)
+        return f"{'+' if found > 0 else ''}{percent(found)}"
     if target == "T2":
-        return w.percent(verdict.value)
-    if target == "T5":
-        met = w.number(verdict.value, 1)
-        return met if verdict.value is None else f"{met} of {len(TOGETHER)}"
-    return w.times(verdict.value)
+        return percent(found)
+    return f"{found:.0f} of {len(TOGETHER)}" if target == "T5" else f"×{found:.2f}"
 
 
 def interval(target: str, verdict: VerdictPart) -> str:
@@ -123,33 +130,32 @@ def interval(target: str, verdict: VerdictPart) -> str:
     low, high = ends(verdict.interval)
     if low is None or high is None or target == "T5":
         return ""
-    if target == "T1":
-        unsigned = _signed_percent(low).removesuffix(chr(0xA0) + "%")
-        return f"{unsigned} to {_signed_percent(high)}"
-    return percent_span(low, high) if target == "T2" else w.span(low, high)
+    return percent_span(low, high) if target in ("T1", "T2") else f"{low:.2f} to {high:.2f}"
 
 
 def window(target: str, verdict: VerdictPart) -> str:
-    """Whose range was compared, and what for."""
-    whose = "our" if verdict.window_is_ours else "the source’s"
+    """Whose margin decides, or in whose range that decides nothing the value lies."""
+    whose = "our" if verdict.window_is_ours else "a source’s"
     if target == "T4":
         return f"{whose} margin decides"
-    if target == "T5":
-        return f"{whose} margin decides through T4" if verdict.window_is_ours else ""
-    if verdict.in_window is None:
+    if target == "T5" or verdict.in_window is None:
         return ""
-    return f"beside: {'inside' if verdict.in_window else 'outside'} {whose} range"
+    return f"{'in' if verdict.in_window else 'outside'} {whose} range"
 
 
 def size(number: Number, interval: Interval, unit: str) -> str:
-    """A predicted number with its interval."""
-    text = w.number(number, 3, unit)
-    return text + (f" ({w.span(*ends(interval), digits=3)})" if known(interval) else "")
+    """A predicted number with its interval, to the second digit of the interval's width."""
+    low, high = ends(interval)
+    if number is None or low is None or high is None or not high > low:
+        return w.number(number, 3, unit)
+    places = max(1 - math.floor(math.log10(high - low) + 1e-9), 0)
+    shown = [f"{x:.{places}f}".replace("-", "−") for x in (number, low, high)]
+    return f"{shown[0]}{w.unit(unit)} ({shown[1]} to {shown[2]})"
 
 
-def _signed_percent(fraction: Number) -> str:
-    text = w.percent(fraction)
-    return f"+{text}" if fraction is not None and fraction > 0 else text
+def _hundredths(fraction: float) -> str:
+    text = f"{100 * fraction:.0f}" if abs(fraction) >= 0.0995 or fraction == 0 else f"{100 * fraction:.1f}"
+    return text.replace("-", "−")
 
 
 # --- hypotheses -------------------------------------------------------------------------------------------------------
@@ -230,18 +236,23 @@ def _share(run: Reproduction) -> Said:
     most = max(examined, key=lambda h: h.prior_share_meeting_T5 or 0.0)
     if not most.prior_share_meeting_T5:
         _, high = ends(most.prior_share_interval)
-        upper = "" if high is None else f", at most {w.percent(high)} by its 95 % interval"
+        upper = "" if high is None else f", at most {percent(high)} by its 95 % interval"
         which = f"of {most.name}" if len(examined) == 1 else "of any set"
         return Said(about, f"All four hold together in none of {draws} {which}{upper}.", "no")
-    nowhere = sum(not h.prior_share_meeting_T5 for h in examined)
-    rest = f"; {nowhere} of {len(examined)} sets meet them nowhere" if nowhere else ""
-    lead = "The largest share is" if len(examined) > 1 else "It is"
-    return Said(
-        about,
-        f"{lead} {share(most.prior_share_meeting_T5, most.prior_share_interval)}, of the prior range of {most.name} "
-        f"({draws}, 95 % interval){rest}.",
-        "no",
-    )
+    found = share(most.prior_share_meeting_T5, most.prior_share_interval)
+    if len(examined) == 1:
+        text = (
+            f"All four hold together over {found} of the prior range of {most.name} ({draws}, 95 % interval)"
+        )
+    else:
+        names = [h.name for h in examined if h.prior_share_meeting_T5 == most.prior_share_meeting_T5]
+        nowhere = sum(not h.prior_share_meeting_T5 for h in examined)
+        text = (
+            f"The largest share over which all four hold together is {found}, of the prior range of {w.listed(names)} "
+            f"({draws}, 95 % interval)"
+        )
+        text += f"; {nowhere} of {len(examined)} sets meet them nowhere" if nowhere else ""
+    return Said(about, f"{text}.", "no")
 
 
 def _trust(found: Sequence[Check]) -> Said:
@@ -265,17 +276,16 @@ def checks(run: Reproduction) -> list[Check]:
     wanted = bool(run.smallest)
 
     def agree(name: str, met: Mapping[str, bool | None], how: str) -> Check:
-        missing = [h for h, x in met.items() if x is None]
         against = [h for h, x in met.items() if x is not None and x != wanted]
+        missing = [h for h, x in met.items() if x is None]
         if against:
-            said = "calls them not sufficient" if wanted else "calls them sufficient"
-            return Check(name, False, f"{how} {said}: {w.listed(against)}")
+            return Check(
+                name, False, f"{how}, {'does not find' if wanted else 'finds'} {w.listed(against)} sufficient"
+            )
         if missing or not met:
             return Check(name, None, f"{how}: not run" + (f" for {w.listed(missing)}" if missing else ""))
-        of = w.listed(met) if wanted else w.counted(len(met), "set")
-        return Check(
-            name, True, f"{how} says so of {of}" if wanted else f"{how} calls none of {of} sufficient"
-        )
+        found = w.listed(met) if wanted else f"none of {w.counted(len(met), 'set')}"
+        return Check(name, True, f"{how}, finds {found} sufficient")
 
     seed = "" if run.spiking_seed is None else f" (population seed {run.spiking_seed})"
     held_out = w.counted(max(len(run.population_seeds) - 1, 0), "held-out population")
@@ -291,7 +301,7 @@ def checks(run: Reproduction) -> list[Check]:
         agree(
             "held-out populations",
             {h.name: h.held_out_together for h in looked_at},
-            f"the response surface in {held_out}, without refitting,",
+            f"the response surface, without refitting in {held_out}",
         ),
         agree(
             "second morphology",
@@ -328,7 +338,7 @@ def _controls(run: Reproduction) -> Check:
     ]
     if passing:
         return Check(name, False, f"{w.listed(passing)} meets all targets together, which it must not")
-    shares = w.listed(f"{h.name} over {w.percent(h.prior_share_meeting_T5)}" for h in run.controls)
+    shares = w.listed(f"{h.name} over {percent(h.prior_share_meeting_T5)}" for h in run.controls)
     return Check(name, True, f"none meets all targets together (share of its prior: {shares})")
 
 
