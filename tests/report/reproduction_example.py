@@ -307,6 +307,8 @@ def _emulator() -> dict[str, Any]:
             {"quantity": "Fano factor, median", "unit": "%", "error": 11.7, "asked": 10.0, "met": False},
         ],
         "points": 30,
+        "silent": 98,
+        "blank_ratio": 1.1853,
     }
 
 

@@ -107,8 +107,8 @@ def test_first_screen_has_three_sentences_and_two_figures(page: Page) -> None:
 
 def test_answer_names_the_smallest_sets_and_their_share(page: Page, full: dict[str, Any]) -> None:
     what, how_much, trust = sentences(page)
-    assert "nmda+pv (" in what
-    assert "nmda+sst (" in what
+    assert "“nmda+pv” (" in what
+    assert "“nmda+sst” (" in what
     assert "everything" not in what
     assert "sufficient in this model family" in what
     for h in full["hypotheses"]:
@@ -121,7 +121,7 @@ def test_answer_names_the_smallest_sets_and_their_share(page: Page, full: dict[s
 def test_a_negative_answer_is_an_answer(negative: Page) -> None:
     what, how_much, trust = sentences(negative)
     assert what.startswith("Of 2 sets of actions examined, none is sufficient in this model family")
-    assert "nmda+pv comes nearest and meets 3 of 4, but fails T2" in what
+    assert "“nmda+pv” comes nearest and meets 3 of 4, but fails T2" in what
     assert "largest share" in how_much
     assert "spikes" in trust.partition("hold (")[2]
 
@@ -150,7 +150,7 @@ def test_without_any_draw_the_upper_end_is_said(folder: Path) -> None:
     document = reproduction(names=["nmda"], sufficient=(), smallest=(), draws=64)
     document["hypotheses"][0] |= {"prior_share_meeting_T5": 0.0, "prior_share_interval": [0.0, 0.0566]}
     _, how_much, _ = sentences(page_of(document, folder))
-    assert "in none of 64 draws of nmda, at most 5.7 % by its 95 % interval" in how_much
+    assert "in none of 64 draws of “nmda”, at most 5.7 % by its 95 % interval" in how_much
 
 
 def test_controls_alone_answer_nothing(folder: Path) -> None:
@@ -191,6 +191,9 @@ def test_state_is_said_by_word_and_whose_range_it_is(folder: Path) -> None:
     rows = rows_after(page_of(document, folder), 'id="verdicts"')
     assert "undecided" in rows["nmda"]
     assert "not available" in rows["nmda"]
+    assert rows["nmda"].count("range") == sum(
+        t in ("T1", "T2", "T3a", "T3b") for t in document["hypotheses"][0]["targets"]
+    )
     assert "in a source’s range" in rows["nmda"]
     assert rows["nmda"].count("our margin decides") == 1
     assert "in our range" in rows["nmda+pv"]
@@ -222,6 +225,8 @@ def test_predictions_experiments_and_checks_are_there(page: Page, full: dict[str
         "reported 14.6 deg (B1)",
         "3.71 %",
         "11.7 %",
+        "98 further points were left out",
+        "predicted over simulated: ×1.19",
         "no verdict",
         "Of the 19 neurons",
         "seeds 1 (fitted); held out: 2, 3, 4 and 5; simulated with spikes: 2",

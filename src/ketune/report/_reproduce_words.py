@@ -138,7 +138,7 @@ def window(target: str, verdict: VerdictPart) -> str:
     whose = "our" if verdict.window_is_ours else "a source’s"
     if target == "T4":
         return f"{whose} margin decides"
-    if target == "T5" or verdict.in_window is None:
+    if target == "T5" or verdict.in_window is None or verdict.value is None:
         return ""
     return f"{'in' if verdict.in_window else 'outside'} {whose} range"
 
@@ -154,7 +154,11 @@ def size(number: Number, interval: Interval, unit: str) -> str:
 
 
 def _hundredths(fraction: float) -> str:
-    text = f"{100 * fraction:.0f}" if abs(fraction) >= 0.0995 or fraction == 0 else f"{100 * fraction:.1f}"
+    text = (
+        f"{100 * fraction:.0f}"
+        if abs(fraction) >= 0.0995 or abs(fraction) < 1e-6
+        else f"{100 * fraction:.1f}"
+    )
     return text.replace("-", "−")
 
 
@@ -203,7 +207,7 @@ def _sufficient(run: Reproduction) -> Said:
     of = f"Of {n} sets of actions examined" if n > 1 else "Of the one set of actions examined"
     what = "sufficient in this model family for all four reported changes together"
     if run.smallest:
-        named = w.listed(f"{h.name} ({actions(h.actions)}{_only_counterfactual(h)})" for h in run.smallest)
+        named = w.listed(f"“{h.name}” ({actions(h.actions)}{_only_counterfactual(h)})" for h in run.smallest)
         rest = ", and no smaller one among them is" if n > 1 else ""
         verb = "is" if len(run.smallest) == 1 else "are each"
         return Said(about, f"{of}, {named} {verb} {what}{rest}.", "yes")
@@ -211,9 +215,9 @@ def _sufficient(run: Reproduction) -> Said:
         return Said(about, "Only controls were examined, so that nothing can be called sufficient.", "open")
     near = run.nearest
     none = (
-        f"{of}, none is {what}" if n > 1 else f"{near.name}, the one set of actions examined, is not {what}"
+        f"{of}, none is {what}" if n > 1 else f"“{near.name}”, the one set of actions examined, is not {what}"
     )
-    who = f"{near.name} comes nearest and" if n > 1 else "it"
+    who = f"“{near.name}” comes nearest and" if n > 1 else "it"
     rest = f"{who} meets {n_met(near):.0f} of {len(TOGETHER)}, but "
     rest += f"fails {fails(near)}" if near.fails else "not in enough of the held-out populations"
     return Said(about, f"{none}: {rest}.", "no")
@@ -228,7 +232,7 @@ def _share(run: Reproduction) -> Said:
     draws = w.counted(run.dose.draws, "draw")
     if run.smallest:
         each = w.listed(
-            f"{share(h.prior_share_meeting_T5, h.prior_share_interval)} of the prior range of {h.name}"
+            f"{share(h.prior_share_meeting_T5, h.prior_share_interval)} of the prior range of “{h.name}”"
             for h in run.smallest
         )
         return Said(about, f"All four hold together over {each} ({draws}, 95 % interval).", "yes")
@@ -237,15 +241,13 @@ def _share(run: Reproduction) -> Said:
     if not most.prior_share_meeting_T5:
         _, high = ends(most.prior_share_interval)
         upper = "" if high is None else f", at most {percent(high)} by its 95 % interval"
-        which = f"of {most.name}" if len(examined) == 1 else "of any set"
+        which = f"of “{most.name}”" if len(examined) == 1 else "of any set"
         return Said(about, f"All four hold together in none of {draws} {which}{upper}.", "no")
     found = share(most.prior_share_meeting_T5, most.prior_share_interval)
     if len(examined) == 1:
-        text = (
-            f"All four hold together over {found} of the prior range of {most.name} ({draws}, 95 % interval)"
-        )
+        text = f"All four hold together over {found} of the prior range of “{most.name}” ({draws}, 95 % interval)"
     else:
-        names = [h.name for h in examined if h.prior_share_meeting_T5 == most.prior_share_meeting_T5]
+        names = [f"“{h.name}”" for h in examined if h.prior_share_meeting_T5 == most.prior_share_meeting_T5]
         nowhere = sum(not h.prior_share_meeting_T5 for h in examined)
         text = (
             f"The largest share over which all four hold together is {found}, of the prior range of {w.listed(names)} "

@@ -79,8 +79,16 @@ class EmulatorRow(_Part):
 
 
 class EmulatorPart(_Part):
+    """Error of the response surface.
+
+    ``silent``: points left out because hardly a spike is predicted there; ``blank_ratio``: predicted over simulated
+    spontaneous rate, of which nothing was asked.
+    """
+
     rows: list[EmulatorRow] = []
     points: int | None = None
+    silent: int | None = None
+    blank_ratio: Number = None
 
 
 class ParameterPart(_Part):
