@@ -242,6 +242,18 @@ def test_predictions_experiments_and_checks_are_there(page: Page, full: dict[str
     assert "Not all of them are sufficient" in page.text
 
 
+def test_rows_of_predictions_say_n_and_whose_range(folder: Path) -> None:
+    document = reproduction(names=["nmda+pv"])
+    document["predictions"][1]["rows"][0] |= {"n": 46, "settled": False, "ours": None, "note": "at 30 deg"}
+    document["predictions"][1]["rows"][1] |= {"ours": False}
+    rows = rows_after(page_of(document, folder), ">T8: ")
+    row = rows["response under NMDA block over control"]
+    assert "|46|" in row
+    assert "reaches an end" in row
+    assert "ours" not in row
+    assert "a source’s" in rows["response under AMPA block over control"]
+
+
 def test_the_page_never_claims_more_than_sufficiency(page: Page, negative: Page) -> None:
     for found in (page, negative):
         assert not re.search(r"\b(explain|proves?\b|proven\b|proof)", found.text.lower())

@@ -259,7 +259,10 @@ def _prediction_row(r: PredictionRow) -> dict[str, Any]:
         "quantity": r.quantity,
         "value": rw.size(r.value, r.interval, r.unit),
         "range": _range(r.low, r.high, r.unit),
-        "whose": "" if r.low is None and r.high is None else "ours" if r.ours else "the source’s",
+        "whose": _NONE if r.ours is None else "ours" if r.ours else "a source’s",
+        "n": _NONE if r.n is None else str(r.n),
+        "note": r.note,
+        "unsettled": r.settled is False,
         **_judged(r.met),
     }
 

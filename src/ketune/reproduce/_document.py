@@ -192,8 +192,11 @@ class PredictionRow(_Part):
     low: Number = None
     high: Number = None
     unit: str = "1"
-    ours: bool = True
+    ours: bool | None = None
     met: bool | None = None
+    settled: bool | None = None
+    n: int | None = None
+    note: str = ""
 
 
 class PredictionPart(_Part):
