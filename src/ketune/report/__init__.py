@@ -1,14 +1,17 @@
-"""The report: one HTML file on one or several fits and on the drugs applied to them, and the same in ten lines.
+"""Reports: one HTML file on one or several fits and on the drugs applied to them, and the same in ten lines.
+
+A run of `ketune reproduce` has a page of its own.
 
 Importing this package is light; figures and templates are loaded when a report is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["readme_figure", "summary_lines", "write"]
+__all__ = ["readme_figure", "summary_lines", "write", "write_reproduction"]
 
 
 def write(directories: Sequence[Path], output: Path) -> Path:
@@ -41,6 +44,27 @@ def summary_lines(directories: Sequence[Path]) -> list[str]:
     from ketune.report._verdict import summary_lines as lines
 
     return lines(load(directories))
+
+
+def write_reproduction(document: Mapping[str, Any], output: Path) -> Path:
+    """Write the page of `ketune reproduce`, which needs no other file and no network.
+
+    Parameters
+    ----------
+    document: what `verdicts.json` holds (docs/reproduce.md)
+    output: the HTML file; its directory exists
+
+    Returns
+    -------
+    `output`
+
+    Raises
+    ------
+    InputError: the document is of another format or damaged; `output` cannot be written
+    """
+    from ketune.report._reproduce_page import write_page
+
+    return write_page(document, Path(output))
 
 
 def readme_figure(directory: Path, path: Path) -> Path:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import ketune
-from ketune.errors import InputError
 from ketune.report import (
     _dose_figures,
     _drug_figures,
@@ -22,9 +18,9 @@ from ketune.report import (
     _verdict,
 )
 from ketune.report import _words as w
+from ketune.report._rendering import rendered, write_whole
 from ketune.report._results import Application, Change, Fit, Result, load
 from ketune.report._style import style
-from ketune.storage import write_text
 
 
 @dataclass
@@ -37,49 +33,24 @@ class DrugModel:
     used_by: list[str] = field(default_factory=list)
 
 
-@dataclass
-class _Counter:
-    """Numbers the figures of the page."""
-
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def next(self) -> int:
-        return next(self.numbers)
-
-
 def write_page(directories: Sequence[Path], output: Path) -> Path:
     """See `ketune.report.write`."""
-    page = render(load(directories))
-    try:
-        write_text(output, page)
-    except OSError as error:
-        raise InputError(
-            f"{output}: cannot be written ({error.strerror or error}); give another file"
-        ) from None
-    return output
+    return write_whole(output, render(load(directories)))
 
 
 def render(results: Sequence[Result]) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("ketune.report"), autoescape=True, undefined=StrictUndefined
-    )
-    environment.trim_blocks = environment.lstrip_blocks = True
-    environment.globals.update(w=w, figure_number=_Counter().next)
     models: dict[str, DrugModel] = {}
     with style():
         sections = [_section(i, result, models) for i, result in enumerate(results)]
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
         sections=sections,
         overview=[
             _overview(section["id"], result) for section, result in zip(sections, results, strict=True)
         ],
         drug_models=list(models.values()),
         any_drug=bool(models),
-        version=ketune.__version__,
-        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

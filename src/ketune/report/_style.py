@@ -67,6 +67,33 @@ RC: dict[Any, Any] = {
 }
 
 
+YES, NO, OPEN = "#00664b", "#a33c00", "#6b5200"
+"""Of verdicts, beside their marks; as in the style sheet."""
+
+# Colours on paper and on a dark screen: the same hues, lighter.
+_ON_DARK = {
+    "#ffffff": "#14171c",
+    INK: "#e8eaee",
+    MUTED: "#a3abb8",
+    FAINT: "#3b424d",
+    HELD_OUT: "#a3abb8",
+    BEFORE: "#5fb3ec",
+    DURING: "#ff8a3d",
+    YES: "#4fd1a8",
+    NO: "#ff9a66",
+    OPEN: "#e3c25a",
+}
+_DARK_STYLE = (
+    "<style>@media screen and (prefers-color-scheme: dark) {"
+    + "".join(
+        f'[style*="{part}: {light.lower()}"]{{{part}:{dark} !important}}'
+        for light, dark in _ON_DARK.items()
+        for part in ("fill", "stroke")
+    )
+    + "}</style>"
+).encode("ascii")
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure for the page: its data, what it shows in words (alt) and its caption."""
@@ -93,11 +120,18 @@ def figure(width: float = PANEL[0], height: float = PANEL[1]) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def picture(fig: Figure, *, alt: str, caption: str, wide: bool = False) -> Picture:
-    """The figure as scalable graphics within an address, so that the page needs no other file."""
+def picture(fig: Figure, *, alt: str, caption: str, wide: bool = False, adaptive: bool = False) -> Picture:
+    """The figure as scalable graphics within an address, so that the page needs no other file.
+
+    An ``adaptive`` figure turns dark where the reader's screen is.
+    """
     buffer = io.BytesIO()
     fig.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
-    uri = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    drawn = buffer.getvalue()
+    if adaptive:
+        head, tag, rest = drawn.partition(b"<defs>")
+        drawn = head + _DARK_STYLE + tag + rest
+    uri = "data:image/svg+xml;base64," + base64.b64encode(drawn).decode("ascii")
     width, height = (round(96 * inches) for inches in fig.get_size_inches())
     return Picture(uri, alt, caption, width, height, wide)
 

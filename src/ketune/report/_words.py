@@ -85,6 +85,11 @@ def p_value(value: Number) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {number(value, 2)}"
 
 
+def unit(name: str) -> str:
+    """A unit as it follows its number."""
+    return _unit(name)
+
+
 def listed(items: Iterable[str]) -> str:
     """a, b and c."""
     words = list(items)

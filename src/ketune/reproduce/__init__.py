@@ -19,6 +19,7 @@ from ketune.reproduce._hypotheses import (
     hypotheses_named,
     prior_draws,
 )
+from ketune.reproduce._listing import describe as describe_verdicts
 from ketune.reproduce._pass_rules import PassRules, Window, shipped_rules
 from ketune.reproduce._predicted import PopulationMoments, PredictedPopulation
 from ketune.reproduce._prediction_effort import PredictionEffort
@@ -57,6 +58,7 @@ __all__ = [
     "Verdicts",
     "Window",
     "action_ranges",
+    "describe_verdicts",
     "drawn_counts",
     "drug_draws",
     "examine_settings",

@@ -58,8 +58,16 @@ HYPOTHESES: dict[str, Hypothesis] = {
         Hypothesis(
             "nmda-apical", ("nmda_apical",), "NMDA receptors of the apical tree alone", counterfactual=True
         ),
-        Hypothesis("nmda+pv", (*_NMDA, "pv"), "and of PV cells, which then fire less"),
-        Hypothesis("nmda+sst", (*_NMDA, "sst"), "and of SST cells, which then fire less"),
+        Hypothesis(
+            "nmda+pv",
+            (*_NMDA, "pv"),
+            "NMDA receptors of the pyramidal cell, and of PV cells, which then fire less",
+        ),
+        Hypothesis(
+            "nmda+sst",
+            (*_NMDA, "sst"),
+            "NMDA receptors of the pyramidal cell, and of SST cells, which then fire less",
+        ),
         Hypothesis("nmda+pv+sst", (*_NMDA, "pv", "sst"), "NMDA receptors of all three"),
         Hypothesis("nmda+hcn", (*_NMDA, *_HCN), "NMDA receptors and HCN1 of the pyramidal cell"),
         Hypothesis("nmda+pv+sst+hcn", (*_NMDA, "pv", "sst", *_HCN), "NMDA receptors of all three, and HCN1"),
