@@ -43,9 +43,11 @@ def test_other_seeds_give_other_neurons_and_placements(
 
 
 def test_values_have_the_names_of_the_fit_and_lie_in_the_working_range(population: Population):
+    laws = distributions().cat
+    own = {name: law.bounds for name in ("ampa_nS", "nmda_nS") if (law := laws.law(name)).bounds}
     for neuron in population.neurons:
         assert tuple(neuron.values) == NAMES
-        for name, (low, high) in WORKING_RANGE.items():
+        for name, (low, high) in {**WORKING_RANGE, **own}.items():
             assert low <= neuron.values[name] <= high
         assert 0 <= neuron.values["preferred_basal_deg"] < 180
         assert 0 <= neuron.values["preferred_apical_deg"] < 180

@@ -8,6 +8,7 @@ def entries(*names: str) -> list[dict[str, object]]:
         {
             "name": h.name,
             "control": h.control,
+            "counterfactual": h.counterfactual,
             "spiking_together": h.name in names,
             "held_out_together": h.name in names,
         }
@@ -29,12 +30,14 @@ def test_nothing_is_an_answer():
     assert smallest() == []
 
 
-def test_a_control_is_never_sufficient():
-    assert smallest("gain-noise", "no-shift") == []
+def test_neither_a_control_nor_a_counterfactual_is_ever_sufficient():
+    assert smallest("gain-noise", "no-shift", "nmda-basal") == []
+    assert smallest("nmda-basal", "nmda") == ["nmda"]
 
 
 def test_spikes_and_held_out_populations_have_to_agree():
-    entry = {"name": "nmda", "control": False, "spiking_together": True, "held_out_together": True}
+    entry = {"name": "nmda", "control": False, "counterfactual": False}
+    entry |= {"spiking_together": True, "held_out_together": True}
     assert sufficient(entry)
     assert not sufficient({**entry, "held_out_together": False})
     assert not sufficient({**entry, "spiking_together": False})

@@ -9,6 +9,7 @@ the targets that nothing is fitted to (:func:`population_predictions`).
 
 from ketune.reproduce._actions import POPULATION_ACTIONS, Action
 from ketune.reproduce._counts import PopulationCounts
+from ketune.reproduce._document import sufficient
 from ketune.reproduce._drug_draws import MeanActions, TopicalDose, drug_draws
 from ketune.reproduce._experiment import drawn_counts, spiking_counts
 from ketune.reproduce._hypotheses import (
@@ -30,7 +31,7 @@ from ketune.reproduce._predictions import (
     PredictionResults,
     population_predictions,
 )
-from ketune.reproduce._run import reproduce, smallest_sufficient, sufficient
+from ketune.reproduce._run import reproduce, smallest_sufficient
 from ketune.reproduce._search import SharedFit, shared_fit, smooth_changes
 from ketune.reproduce._settings import ReproduceSettings, examine_settings
 from ketune.reproduce._verdicts import TargetVerdict, Verdicts, judge, screen

@@ -22,6 +22,15 @@ Interval = tuple[Number, Number] | None
 State = Literal["met", "not met", "undecided"]
 
 
+def sufficient(entry: Mapping[str, Any]) -> bool:
+    """Whether all targets hold together in spikes of a held-out population, and the response surface agrees.
+
+    Neither a control nor what no dose could do is eligible.
+    """
+    eligible = not entry["control"] and not entry["counterfactual"]
+    return bool(eligible and entry["spiking_together"] and entry["held_out_together"])
+
+
 class _Part(BaseModel):
     # A later version may write more than this one shows.
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -178,11 +187,8 @@ class HypothesisPart(_Part):
 
     @property
     def sufficient(self) -> bool:
-        """Whether all targets hold together in spikes of a held-out population, and in the other held-out ones.
-
-        A control is never called so: what it would show is that the analysis cannot say no.
-        """
-        return bool(self.spiking_together and self.held_out_together and not self.control)
+        """See :func:`sufficient`."""
+        return sufficient(vars(self))
 
 
 class PredictionRow(_Part):

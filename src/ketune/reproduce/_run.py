@@ -18,6 +18,7 @@ from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.reproduce._arms import Arm
 from ketune.reproduce._discriminate import meeting, proposed_experiments
+from ketune.reproduce._document import FORMAT, sufficient
 from ketune.reproduce._drug_draws import drug_draws
 from ketune.reproduce._fewest import fewest_actions, fewest_of
 from ketune.reproduce._folder import KIND, VERDICTS, Document, RunFolder, run_folder
@@ -25,11 +26,11 @@ from ketune.reproduce._hypotheses import Hypothesis
 from ketune.reproduce._hypothesis_run import STABLE_SHARE, SpikingBench, Study, examine, wilson
 from ketune.reproduce._members import Members, members_of
 from ketune.reproduce._pass_rules import JUDGED, PassRules
+from ketune.reproduce._predictions import population_predictions
 from ketune.reproduce._settings import ReproduceSettings
 from ketune.storage import jsonable, result_directory, write_json
 from ketune.surface import Surface, acting_surface, surface_key, surface_of
 
-FORMAT = "ketune-reproduce/1"
 PAGE = "report.html"
 _DT_MS = 0.05
 HELD_OUT, SECOND = "held-out", "second-morphology"
@@ -133,6 +134,7 @@ def reproduce(
             "emulator": acting.made.get("check"),
             "hypotheses": hypotheses,
             "smallest_sufficient": smallest_sufficient([a.hypothesis for a in arms.values()], hypotheses),
+            **_predictions(settings, study, cell, engine),
             "experiments": _experiments(populations[settings.seed], arms, found, hypotheses),
             "evidence": _evidence(settings),
             "seconds": round(folder.seconds(), 1),
@@ -240,11 +242,6 @@ def _entry(arm: Arm, found: Document, study: Study) -> Document:
     }
 
 
-def sufficient(entry: Mapping[str, Any]) -> bool:
-    """Whether all targets hold together in spikes of a held-out population, and the response surface agrees."""
-    return bool(entry["spiking_together"] and entry["held_out_together"] and not entry["control"])
-
-
 def smallest_sufficient(hypotheses: Sequence[Hypothesis], entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the sufficient hypotheses none of whose proper subsets among them is sufficient."""
     actions = {h.name: frozenset(h.actions) for h in hypotheses}
@@ -255,6 +252,25 @@ def smallest_sufficient(hypotheses: Sequence[Hypothesis], entries: Sequence[Mapp
 def _control_check(settings: ReproduceSettings, members: Members) -> Document:
     check = members.population.control_check(next((t for t in settings.table.target if t.id == "T0"), None))
     return {"met": check.met, "rows": [{**jsonable(row), "met": row.met} for row in check.rows]}
+
+
+def _predictions(settings: ReproduceSettings, study: Study, cell: Cell, engine: str) -> Document:
+    if not settings.predictions:
+        return {"predictions": [], "conflict": None}
+    members = study.populations[settings.spiking_seed]
+    return study.folder.document(
+        "predictions",
+        lambda: population_predictions(
+            cell,
+            members.population.neurons,
+            members.layouts,
+            table=settings.table,
+            engine=engine,
+            dose=settings.dose,
+            seed=settings.seed,
+            progress=study.progress,
+        ).document(),
+    )
 
 
 def _experiments(
