@@ -32,7 +32,7 @@ from ketune.reproduce._predictions import (
     population_predictions,
 )
 from ketune.reproduce._run import reproduce, smallest_sufficient
-from ketune.reproduce._search import SharedFit, shared_fit, smooth_changes
+from ketune.reproduce._search import SharedFit, expected_changes, shared_fit
 from ketune.reproduce._settings import ReproduceSettings, examine_settings
 from ketune.reproduce._verdicts import TargetVerdict, Verdicts, judge, screen
 
@@ -63,6 +63,7 @@ __all__ = [
     "drawn_counts",
     "drug_draws",
     "examine_settings",
+    "expected_changes",
     "hypotheses_named",
     "judge",
     "population_predictions",
@@ -72,7 +73,6 @@ __all__ = [
     "shared_fit",
     "shipped_rules",
     "smallest_sufficient",
-    "smooth_changes",
     "spiking_counts",
     "sufficient",
 ]

@@ -88,7 +88,7 @@ class Arm:
         """
         if self.hypothesis.broadened:
             return SharedFit(self.values(int(np.argmax(met))), float("nan"), (), 0)
-        return shared_fit(members.prediction, self.draws, rules.margins[0])
+        return shared_fit(members.prediction, self.draws, rules.margins[0], members.trials)
 
 
 def screened(arm: Arm, members: Members, rules: PassRules, draw: int, *, seed: int) -> dict[str, float]:

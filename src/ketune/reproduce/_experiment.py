@@ -16,7 +16,7 @@ from ketune.inference import Laws, replicated_counts
 from ketune.population import VirtualNeuron
 from ketune.reproduce._actions import completed, on_the_cell
 from ketune.reproduce._predicted import PopulationMoments
-from ketune.surface import CellActions, action_overrides
+from ketune.surface import WARM_UP_MS, CellActions, action_overrides
 
 Counts = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ def spiking_counts(
     return simulate_counts(
         engine,
         layout,
-        Grating(tuple(orientation_deg), window_ms=window_s * 1e3),
+        Grating(tuple(orientation_deg), window_ms=window_s * 1e3, warm_up_ms=WARM_UP_MS),
         drive,
         overrides,
         n_trials=trials,

@@ -40,7 +40,7 @@ def fewest_actions(
             without = {left: _missed(members, best, left, rules) for left in kept}
             for left in sorted(without, key=without.__getitem__):
                 smaller = {name: arm.draws[name] for name in kept if name != left}
-                found = shared_fit(members.prediction, smaller, rules.margins[0]).actions
+                found = shared_fit(members.prediction, smaller, rules.margins[0], members.trials).actions
                 if _holds(arm, members, found, rules, seed=seed):
                     kept, best = tuple(smaller), found
                     task.advance(1)
@@ -62,7 +62,7 @@ def fewest_of(hypothesis: Hypothesis, actions: Sequence[str]) -> Hypothesis:
 def _missed(members: Members, values: Mapping[str, float], left: str, rules: PassRules) -> float:
     """What is lacking without one action, the others as they are."""
     others = {name: x for name, x in values.items() if name != left}
-    return lacking(members.prediction, others, rules.margins[0])
+    return lacking(members.prediction, others, rules.margins[0], members.trials)
 
 
 def _holds(arm: Arm, members: Members, values: Mapping[str, float], rules: PassRules, *, seed: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from ketune.reproduce._pass_rules import PassRules
 from ketune.reproduce._verdicts import Verdicts, judge
 from ketune.tuning import wrap_orientation
 
+_NEURONS_AT_A_TIME = 2
 # Of so many populations a verdict is called stable if this share agrees.
 STABLE_SHARE = 0.8
 
@@ -137,22 +139,25 @@ def simulated(study: Study, bench: SpikingBench, condition: str, values: Mapping
 
     def make() -> dict[str, np.ndarray]:
         with study.progress.task(f"{condition}: spikes, {bench.name.replace('-', ' ')}", n) as task:
-            rows = []
-            for i, (neuron, layout) in enumerate(zip(population.neurons, members.layouts, strict=True)):
-                rows.append(
-                    spiking_counts(
-                        bench.engine,
-                        neuron,
-                        layout,
-                        members.stimuli_deg.tolist(),
-                        population.window_s,
-                        values,
-                        turn=float(members.turn[i]),
-                        trials=members.trials,
-                        seed=trial_seed(study.seed, bench.name, condition, i),
-                    )
+
+            def counted(i: int) -> Counts:
+                found = spiking_counts(
+                    bench.engine,
+                    population.neurons[i],
+                    members.layouts[i],
+                    members.stimuli_deg.tolist(),
+                    population.window_s,
+                    values,
+                    turn=float(members.turn[i]),
+                    trials=members.trials,
+                    seed=trial_seed(study.seed, bench.name, condition, i),
                 )
                 task.advance(1)
+                return found
+
+            # One neuron's events are drawn while another is simulated.
+            with ThreadPoolExecutor(_NEURONS_AT_A_TIME) as pool:
+                rows = list(pool.map(counted, range(n)))
         return {"counts": np.array(rows, np.int32)}
 
     counts = study.folder.arrays(f"{condition}/{bench.name}-counts", make)["counts"]

@@ -8,12 +8,13 @@ from ketune.surface._library import acting_surface, known_surface, surface_key, 
 from ketune.surface._measure import measured
 from ketune.surface._network import Training
 from ketune.surface._surface import Surface, SurfaceError
-from ketune.surface._trials import Trials
+from ketune.surface._trials import WARM_UP_MS, Trials
 
 __all__ = [
     "ACTIONS",
     "INPUTS",
     "INPUTS_AND_ACTIONS",
+    "WARM_UP_MS",
     "CellActions",
     "Surface",
     "SurfaceEffort",
