@@ -13,6 +13,7 @@ from ketune.reproduce._prediction_rules import Measurement, inside, judged
 from ketune.reproduce._prediction_words import (
     AMPA_LEFT,
     C50_CHANGE,
+    CALIBRATED_BLOCK,
     EXPONENT_CHANGE,
     GAIN_RATIO,
     NMDA_LEFT,
@@ -61,7 +62,8 @@ def block(target: Target, blocked: Blocked, trials: int, seed: int) -> Outcome:
         words + unsettled_words(rows),
         rows,
         f"All {len(blocked.no_nmda)} neurons, {trials} trials of the preferred orientation and of a blank, the cell's "
-        f"own receptors blocked, its inhibition and afferents as they were; spikes above the blank. {TUNED_REFERENCE}",
+        f"own receptors blocked, its inhibition and afferents as they were; spikes above the blank. "
+        f"{TUNED_REFERENCE} {CALIBRATED_BLOCK}",
     )
 
 
