@@ -192,6 +192,7 @@ def _hypothesis(
             t: round(float(rng.uniform(0.3, 0.95) if t in meets else rng.uniform(0.0, 0.2)) * draws) / draws
             for t in ("T1", "T2", "T3a", "T3b", "T4")
         },
+        "prior_response_left": {"low": 0.123, "median": 0.456, "high": 0.789},
         "targets": found,
         "targets_from": "predicted" if h.broadened else "spiking",
         "spontaneous_margins": [

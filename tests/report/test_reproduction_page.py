@@ -216,6 +216,11 @@ def test_margins_shares_and_parameters_are_there(page: Page, full: dict[str, Any
     assert page.source.count('<span class="flag">at the end of its range</span>') == flagged > 0
 
 
+def test_what_the_prior_leaves_of_the_response_is_there(page: Page, full: dict[str, Any]) -> None:
+    shares = rows_after(page, 'id="prior"')
+    assert all(shares[h["name"]].rstrip("| ").endswith("46 % (12 to 79 %)") for h in full["hypotheses"])
+
+
 def test_predictions_experiments_and_checks_are_there(page: Page, full: dict[str, Any]) -> None:
     for text in (
         "0.18 (0.13 to 0.23)",

@@ -134,6 +134,8 @@ def _share_row(h: HypothesisPart, targets: list[str], draws: int) -> dict[str, A
         if target != "T5":
             found = h.prior_share_by_target.get(target)
             cells.append(rw.share(found, figures.wilson(found, draws)))
+    left = h.prior_response_left
+    cells.append(w.NOT_AVAILABLE if left is None else rw.share(left.median, (left.low, left.high)))
     return {"name": h.name, "cells": cells}
 
 

@@ -160,6 +160,14 @@ class NeuronsPart(_Columns):
     blank_drug: list[Number]
 
 
+class LeftPart(_Part):
+    """Quantiles over the draws (5, 50 and 95 %)."""
+
+    low: Number
+    median: Number
+    high: Number
+
+
 class HypothesisPart(_Part):
     name: str
     words: str = ""
@@ -172,6 +180,7 @@ class HypothesisPart(_Part):
     prior_share_meeting_T5: Number
     prior_share_interval: Interval = None
     prior_share_by_target: dict[str, Number] = {}
+    prior_response_left: LeftPart | None = None
     targets: dict[str, VerdictPart]
     targets_from: Literal["spiking", "predicted"] = "spiking"
     spontaneous_margins: list[MarginPart] = []
