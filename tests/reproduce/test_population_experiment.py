@@ -47,7 +47,7 @@ def test_spikes_are_those_of_the_dosed_cell(engine, tiny_cell, neurons, layouts,
     expected = simulate_counts(
         engine,
         layouts[0],
-        Grating(ANGLES, window_ms=100.0),
+        Grating(ANGLES, window_ms=100.0, warm_up_ms=200.0),
         drive,
         overrides,
         n_trials=2,

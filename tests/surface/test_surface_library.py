@@ -16,7 +16,7 @@ from ketune.surface import surface_key, surface_of
 def built(monkeypatch, tmp_path, made_up_surface):
     """An empty cache and a build that is instant; gives the list of builds (what was kept at their beginning)."""
     monkeypatch.setenv("KETUNE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(library, "shipped", lambda: tmp_path / "shipped.npz")
+    monkeypatch.setattr(library, "shipped", lambda name=library.DEFAULT: tmp_path / f"{name}.npz")
     builds = []
 
     def build(cell, effort, *, engine, kept, progress):

@@ -7,6 +7,7 @@ run. Cells that the kernel does not cover run under XLA instead, and so does eve
 from __future__ import annotations
 
 import ctypes
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -50,6 +51,8 @@ class NativeEngine(JaxEngine):
         super().__init__(cell, dt_ms=dt_ms, dtype=jnp.dtype(dtype), scheme=scheme)
         self._failure: str | None = None
         self._last: tuple[Any, CellNumbers] | None = None
+        # Several threads may use one engine; what a kernel is printed from is built on first use.
+        self._preparing = threading.Lock()
         self.order = NodeOrder.of(cell.table.node_parent)
         self.printer = CellPrinter(self.twin, self.order.position)
 
@@ -117,12 +120,13 @@ class NativeEngine(JaxEngine):
         """Of the last run, where the parameters are the same: batches of trials follow each other."""
         arrays = {key: np.asarray(x, float) for key, x in overrides.items()}
         key = (celsius, tuple((k, x.shape, x.tobytes()) for k, x in sorted(arrays.items())))
-        if self._last is None or self._last[0] != key:
-            numbers = self.prepared(self.twin.parameters(overrides, celsius=celsius))
-            if numbers is None:
-                return None
-            self._last = (key, numbers)
-        return self._last[1]
+        with self._preparing:
+            if self._last is None or self._last[0] != key:
+                numbers = self.prepared(self.twin.parameters(overrides, celsius=celsius))
+                if numbers is None:
+                    return None
+                self._last = (key, numbers)
+            return self._last[1]
 
     def prepared(
         self, parameters: Parameters, wrt: Mapping[str, Sequence[str]] | None = None

@@ -56,6 +56,7 @@ class RunFolder:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             write_json(file, make(), _PART_FORMAT)
+            self.keep_seconds()
         found = read_json(file, _PART_FORMAT)
         del found["format"]
         return found
@@ -68,6 +69,7 @@ class RunFolder:
             made = make()
             with whole_file(file) as unfinished, unfinished.open("wb") as opened:
                 np.savez_compressed(opened, allow_pickle=False, **made)
+            self.keep_seconds()
         try:
             with np.load(file, allow_pickle=False) as opened:
                 return {key: opened[key] for key in opened.files}
