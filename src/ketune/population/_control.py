@@ -93,14 +93,17 @@ class Control:
         """Expected counts at parameter values."""
         predicted: Moments = model.moments(model.coordinates(values))
         mean, fano = np.asarray(predicted.mean[0]), np.asarray(predicted.fano[0])
-        return ControlCurve(mean, fano, self._fitted(mean[:-1], fano[:-1]))
-
-    def _fitted(self, mean: np.ndarray, fano: np.ndarray) -> CurveFit:
-        angle, first, times = np.unique(
-            np.mod(self.experiment.orientation_deg, 180.0), return_index=True, return_counts=True
+        angle = np.array(self.experiment.orientation_deg)
+        return ControlCurve(
+            mean, fano, expected_fit(angle, mean[:-1], fano[:-1], trials=self.experiment.trials)
         )
-        mean, variance = mean[first], (fano * mean)[first]
-        return fit_curve(angle, mean, count_sem(mean, variance, times * self.experiment.trials))
+
+
+def expected_fit(orientation_deg: np.ndarray, mean: np.ndarray, fano: np.ndarray, *, trials: int) -> CurveFit:
+    """Gaussian curve through expected counts of gratings, weighted as those of a recording of so many trials."""
+    angle, first, times = np.unique(np.mod(orientation_deg, 180.0), return_index=True, return_counts=True)
+    mean, variance = mean[first], (fano * mean)[first]
+    return fit_curve(angle, mean, count_sem(mean, variance, times * trials))
 
 
 def first_crossing(x: np.ndarray, y: np.ndarray, wanted: float) -> float | None:

@@ -62,7 +62,7 @@ class Arm:
     ) -> Counts:
         """Counts under the drug, ``(neurons, stimuli, trials)``."""
         if self.hypothesis.broadened:
-            return broadened_counts(members.population, members.stimuli_deg, values, members.trials, rng)
+            return broadened_counts(members.control_curves, values, members.trials, rng)
         return members.predicted_counts(values, rng)
 
     def experiment(

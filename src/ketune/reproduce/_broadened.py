@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from ketune.population import Population
+from ketune.population._control import expected_fit
 from ketune.reproduce._actions import Action
 from ketune.reproduce._experiment import Counts
-from ketune.tuning import sample_counts, shape
+from ketune.tuning import CurveFit, sample_counts, shape
 
 BROADENING: dict[str, Action] = {
     a.name: a
@@ -29,24 +30,45 @@ def broadened_draws(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     return {name: rng.uniform(low, high, n) for name, (low, high) in BROADENING_RANGES.items()}
 
 
+@dataclass(frozen=True, eq=False)
+class ControlCurves:
+    """Expected control responses.
+
+    Attributes
+    ----------
+    stimuli_deg
+        ``(stimuli,)``, NaN for a blank.
+    mean, fano
+        ``(neurons, stimuli)``.
+    fits
+        Gaussian curve through each neuron's expected counts.
+    """
+
+    stimuli_deg: np.ndarray
+    mean: np.ndarray
+    fano: np.ndarray
+    fits: tuple[CurveFit, ...]
+
+    @classmethod
+    def of(cls, stimuli_deg: np.ndarray, mean: np.ndarray, fano: np.ndarray, *, trials: int) -> ControlCurves:
+        """Fit the curves."""
+        shown = np.isfinite(stimuli_deg)
+        fits = (
+            expected_fit(stimuli_deg[shown], m[shown], f[shown], trials=trials)
+            for m, f in zip(mean, fano, strict=True)
+        )
+        return cls(stimuli_deg, mean, fano, tuple(fits))
+
+
 def broadened_counts(
-    population: Population,
-    stimuli_deg: np.ndarray,
-    values: Mapping[str, float],
-    trials: int,
-    rng: np.random.Generator,
+    control: ControlCurves, values: Mapping[str, float], trials: int, rng: np.random.Generator
 ) -> Counts:
     """Counts ``(neurons, stimuli, trials)``: curves around the fitted preferred orientation; blanks as they were."""
-    statistics = population.statistics
-    shown = np.isfinite(stimuli_deg)
-    # Every further blank is like the one of the control statistics.
-    at = np.where(shown, np.cumsum(shown) - 1, -1)
-    mean, fano = statistics.mean[:, at], statistics.fano[:, at]
-    for row, fit in zip(mean, statistics.fits, strict=True):
-        away = stimuli_deg[shown] - fit.preferred_deg
+    shown, mean = np.isfinite(control.stimuli_deg), control.mean.copy()
+    for row, fit in zip(mean, control.fits, strict=True):
+        away = control.stimuli_deg[shown] - fit.preferred_deg
         tuned = shape("gaussian", away, np.array(fit.sigma_deg * values["width"]))
         row[shown] = fit.baseline + values["response_left"] * fit.amplitude * np.ravel(tuned)
-    mean = np.maximum(mean, 1e-6)
-    excess = np.maximum(fano - 1.0, 0.0) * values["excess_noise_left"]
-    fano = np.where(fano > 1.0, 1.0 + excess, fano)
-    return np.moveaxis(sample_counts(mean, fano, trials, rng), 0, -1)
+    excess = np.maximum(control.fano - 1.0, 0.0) * values["excess_noise_left"]
+    fano = np.where(control.fano > 1.0, 1.0 + excess, control.fano)
+    return np.moveaxis(sample_counts(np.maximum(mean, 1e-6), fano, trials, rng), 0, -1)

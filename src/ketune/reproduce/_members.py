@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ketune.afferents import SynapseLayout, place_synapses
 from ketune.cell import Cell
 from ketune.population import Population, draw_population
+from ketune.reproduce._broadened import ControlCurves
 from ketune.reproduce._experiment import Counts, drawn_counts
 from ketune.reproduce._predicted import PredictedPopulation
 from ketune.surface import Surface
@@ -57,6 +59,14 @@ class Members:
         """The predicted population, which must be known."""
         assert self.predicted is not None
         return self.predicted
+
+    @cached_property
+    def control_curves(self) -> ControlCurves:
+        """What the response surface predicts without a drug."""
+        moments = self.prediction.moments({})
+        return ControlCurves.of(
+            self.stimuli_deg, np.asarray(moments.mean), np.asarray(moments.fano), trials=self.trials
+        )
 
     def predicted_counts(self, actions: Mapping[str, float], rng: np.random.Generator) -> Counts:
         """Counts of a predicted experiment, ``(neurons, stimuli, trials)``; no actions for the control."""
