@@ -25,7 +25,7 @@ from ketune.workflow._changes import MARGINS, changes
 from ketune.workflow._dose_sweep import MIN_SAMPLES, DoseSweep, with_middle_dose
 from ketune.workflow._dosing import DrugRequest, Prepared, prepare
 from ketune.workflow._fit import FORMAT as FIT_FORMAT
-from ketune.workflow._fit import cell_from
+from ketune.workflow._fit_plan import cell_from
 from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, summary_fields
 
 FORMAT = "ketune-apply/1"
