@@ -13,6 +13,7 @@ import numpy as np
 
 from ketune import tuning
 from ketune.afferents import Drive
+from ketune.cell import Cell
 from ketune.engines import create, describe
 from ketune.fitting import (
     KEPT_WITHIN,
@@ -186,13 +187,14 @@ def fit_as_requested(
     output: str | Path,
     request: FitRequest,
     *,
+    cell: Cell | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """:func:`fit_recording` with its options in one object."""
+    """:func:`fit_recording` with its options in one object; ``cell`` is theirs, where it has been built already."""
     check_output_directory(Path(output), "fit", overwrite=overwrite)
     return fit_to_directory(
-        request.plan(data),
+        request.plan(data, cell),
         Path(output),
         cell_source=request.cell_source,
         data_file=None if isinstance(data, Recording) else Path(data),

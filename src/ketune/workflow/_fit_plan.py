@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Inference:
         return bool(self.further or self.priors or self.start or self.compare)
 
 
-def cell_from(source: dict[str, Any]) -> Cell:
+def cell_from(source: Mapping[str, str | Path | None]) -> Cell:
     """The cell that a fit's settings describe: paths of model and morphology, or None for the shipped ones."""
     model, morphology = source.get("model"), source.get("morphology")
     return build_cell(
@@ -128,7 +128,7 @@ class FitPlan:
 def plan_fit(
     recording: Recording,
     *,
-    cell_source: dict[str, Any],
+    cell: Cell,
     condition: str | None,
     spontaneous_hz: float | None,
     seed: int,
@@ -161,7 +161,6 @@ def plan_fit(
         )
     if inference.compare and not labels:
         raise InputError("--compare: ranks what a drug may have done; name its condition with --with")
-    cell = cell_from(cell_source)
     surface = None if inference.estimator == "silent" else known_surface(cell)
     by_surface = surface is not None or inference.estimator == "surface" or inference.needs_surface
     orientations = [float(o) for o in recording.orientations(condition)]

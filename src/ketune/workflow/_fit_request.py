@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ketune import tuning, units
+from ketune.cell import Cell
 from ketune.errors import InputError
 from ketune.fitting import BOUND, Effort, effort_named
 from ketune.inference import InferenceEffort
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS
-from ketune.workflow._fit_plan import FitPlan, Inference, plan_fit
+from ketune.workflow._fit_plan import FitPlan, Inference, cell_from, plan_fit
 from ketune.workflow._joint import further_conditions, parse_actions
 
 _LARGEST_DT_MS = 0.2
@@ -47,8 +48,13 @@ class FitRequest:
     check_trials: int | None = None
     replay_trials: int | None = None
 
-    def plan(self, data: str | Path | Recording) -> FitPlan:
+    def plan(self, data: str | Path | Recording, cell: Cell | None = None) -> FitPlan:
         """Read the recording and check all that was asked for; nothing is simulated.
+
+        Parameters
+        ----------
+        cell
+            What ``model`` and ``morphology`` describe, where it has been built already.
 
         Raises
         ------
@@ -77,7 +83,7 @@ class FitRequest:
         further = further_conditions(self.joint, recording, lambda path: read(path, None))
         return plan_fit(
             recording,
-            cell_source=self.cell_source,
+            cell=cell or cell_from(self.cell_source),
             condition=condition,
             spontaneous_hz=(
                 None if self.spontaneous is None else units.parse(self.spontaneous, "Hz", "--spontaneous")
