@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -43,7 +43,7 @@ class RunnerPlugin(WorkerPlugin):
     def teardown(self, worker: Any) -> None:
         """Called by Dask when a worker ends."""
         if self.runner is not None:
-            self.runner.close()
+            self.runner.stop()
 
 
 def on_worker(root: str, job: dict[str, Any], limits: Limits, work: str) -> dict[str, Any]:
@@ -80,14 +80,15 @@ def dispatch(
     threads: int,
     work: str,
     progress: Progress,
+    call: Callable[..., dict[str, Any]] = on_worker,
 ) -> Tally:
-    """Do these jobs."""
+    """Do these jobs; ``call`` is what a worker does with one."""
     from distributed import as_completed
 
     tally, by_key = Tally(), {job.key: job for job in jobs}
     client.register_plugin(RunnerPlugin(threads))
     futures = client.map(
-        on_worker,
+        call,
         [str(folder.root)] * len(jobs),
         [job.model_dump(mode="json") for job in jobs],
         limits=limits,

@@ -244,8 +244,14 @@ class BatchFolder:
                 path.unlink(missing_ok=True)
         busy = set(self.running())
         for path in (self.root / "unfinished").glob("*"):
-            if path.name.rpartition("-")[0] not in busy:
-                shutil.rmtree(path, ignore_errors=True)
+            key = path.name.rpartition("-")[0]
+            if key not in busy:
+                self.clear(key)
+
+    def clear(self, key: str) -> None:
+        """Remove what stopped attempts at a job left."""
+        for path in (self.root / "unfinished").glob(f"{key}-*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def forgive(self, keys: Sequence[str]) -> None:
         """Let failed jobs be tried again."""

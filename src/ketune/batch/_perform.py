@@ -31,6 +31,7 @@ Kind = Literal[
     "not finite",
     "time limit",
     "crashed",
+    "stopped",
     "disk full",
     "no directory",
 ]

@@ -17,7 +17,7 @@ from ketune.batch._job import Job
 from ketune.batch._perform import FIT_JOB, Outcome
 
 # Whatever these say, another seed would not help and the job is not to blame.
-_NOT_THE_JOBS = ("done", "elsewhere", "disk full", "no directory")
+_NOT_THE_JOBS = ("done", "elsewhere", "stopped", "disk full", "no directory")
 # A process that dies may have been killed by somebody else: the same seed again.
 _MOST_CRASHES = 3
 
@@ -28,6 +28,7 @@ class Runner:
     def __init__(self, threads: int = 1) -> None:
         self._environment = {**os.environ, **_one_of(threads)}
         self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
 
     def ask(self, request: Mapping[str, Any], time_limit_s: float) -> Outcome:
         """Outcome of a request; after the time limit the process is killed."""
@@ -40,6 +41,8 @@ class Runner:
             line = source.readline() if readable else None
         except BrokenPipeError:
             line = ""
+        if self._stopped:
+            return Outcome("stopped", "its worker was ended")
         if line is None:
             self.close()
             return Outcome("time limit", f"took longer than {time_limit_s:g} s", seconds=time_limit_s)
@@ -49,8 +52,14 @@ class Runner:
             return Outcome("crashed", _death(code))
         return Outcome(**json.loads(line))
 
+    def stop(self) -> None:
+        """Kill the process for good; who waits for its answer learns that it was stopped."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+
     def close(self) -> None:
-        """Kill the process, if there is one."""
+        """Kill the process, if there is one; the next request starts another."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -92,6 +101,7 @@ def see_through(
         outcome = runner.ask(request, limits.time_limit_s)
         if outcome.kind in _NOT_THE_JOBS:
             return outcome
+        folder.clear(job.key)
         attempts = folder.add_attempt(job.key, outcome.as_dict() | {"seed": job.seed_of(fresh)})
         crashed = outcome.kind == "crashed"
         if (
