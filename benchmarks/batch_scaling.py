@@ -2,11 +2,10 @@
 
     python benchmarks/batch_scaling.py -o docs/figures/batch_scaling.png [--lengths DIR] [--per-worker 4]
 
-The workers are Dask's own, with Dask's own scheduler and ketune's way of handing out jobs, all in this process; a job
-sleeps for as long as one of a finished batch took (``--lengths``; its times are multiplied so that their mean is
-``--mean`` seconds). The efficiency is the time that the jobs slept, over workers times wall time. A simulated cluster has
-no network and no shared disk; what is measured is scheduling.
-
+The workers are Dask's own, with Dask's own scheduler and ketune's way of handing out jobs, all in this process. A job
+sleeps for as long as one of a finished batch took (``--lengths``; times are multiplied so that their mean is ``--mean``
+seconds). The efficiency is the time that the jobs slept, over workers times wall time. A simulated cluster has no
+network and no shared disk: what is measured is scheduling.
 """
 
 from __future__ import annotations
