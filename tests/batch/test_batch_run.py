@@ -62,7 +62,7 @@ def test_failed_jobs_are_tried_again_when_asked(configure, tmp_path, made_up):
 def test_a_full_disk_stops_the_batch_and_room_lets_it_go_on(configure, tmp_path, made_up):
     path, out = configure("seeds = [1, 2, 3, 4]"), tmp_path / "out"
     with pytest.raises(
-        InputError, match=r"No space left on device.* [12] of 4 jobs are done and kept; free some"
+        InputError, match=r"No space left on device.* [12] of 4 jobs are done and kept; make room"
     ):
         run_batch(path, out, where=Where(workers=1), work="made_up_work:full_disk")
     (out / "room").touch()

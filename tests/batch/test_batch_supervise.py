@@ -81,7 +81,7 @@ def test_a_finished_job_is_not_done_again(folder, runner):
 
 def test_a_full_disk_is_not_the_jobs_fault(folder, runner):
     job, outcome = through(folder, runner, "good", work="full_disk")
-    assert outcome.kind == "disk full"
+    assert outcome.kind == "disk"
     assert "No space left on device" in outcome.reason
     assert folder.attempts(job.key) == []
     assert folder.failed() == {}

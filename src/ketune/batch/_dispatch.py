@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ _LOOK_S = 0.5
 _SAY_S = 5.0
 _PLUGIN = "ketune-runner"
 # After one of these no other job can do better.
-_ENDING = ("disk full", "no directory")
+_ENDING = ("disk", "no directory")
 
 
 class RunnerPlugin(WorkerPlugin):
@@ -53,7 +54,7 @@ def on_worker(root: str, job: dict[str, Any], limits: Limits, work: str) -> dict
     try:
         outcome = see_through(BatchFolder(root), Job.model_validate(job), limits, runner, work=work)
     except OSError as error:
-        outcome = Outcome("disk full", f"{root}: {error.strerror}")
+        outcome = Outcome("disk", f"{root}: {error.strerror}")
     return outcome.as_dict()
 
 
@@ -63,11 +64,14 @@ class Tally:
 
     Attributes
     ----------
+    ended_by
+        The kind of outcome that ended it for all.
     stopped
         Why the rest was not done, in one line; None where every job has ended.
     """
 
     kinds: Counter[str] = field(default_factory=Counter)
+    ended_by: str | None = None
     stopped: str | None = None
 
 
@@ -85,7 +89,9 @@ def dispatch(
     """Do these jobs; ``call`` is what a worker does with one."""
     from distributed import as_completed
 
-    tally, by_key = Tally(), {job.key: job for job in jobs}
+    tally, run = Tally(), uuid.uuid4().hex[:8]
+    # A scheduler may know the same job from another batch, or from an earlier run of this one.
+    by_key = {f"{job.key}-{run}": job for job in jobs}
     client.register_plugin(RunnerPlugin(threads))
     futures = client.map(
         call,
@@ -112,7 +118,7 @@ def dispatch(
                 display.ended(outcome)
                 future.release()
                 if outcome.kind in _ENDING:
-                    tally.stopped = f"{outcome.kind}: {outcome.reason}"
+                    tally.stopped, tally.ended_by = outcome.reason, outcome.kind
                     break
             if client.status not in ("running", "connecting"):
                 tally.stopped = tally.stopped or "the scheduler was lost"

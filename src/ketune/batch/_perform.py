@@ -32,7 +32,7 @@ Kind = Literal[
     "time limit",
     "crashed",
     "stopped",
-    "disk full",
+    "disk",
     "no directory",
 ]
 Work = Callable[[Job, Path, Path, int, Progress], dict[str, Any]]
@@ -75,6 +75,14 @@ def work_named(name: str) -> Work:
 
 def perform(folder: BatchFolder, job: Job, attempt: int, work: str = FIT_JOB) -> Outcome:
     """Do a job unless it is done, and publish it."""
+    try:
+        return _performed(folder, job, attempt, work)
+    except OSError as error:
+        # Of the log or the lock: nothing that the job has done.
+        return Outcome("disk", _words(error), job.seed_of(attempt))
+
+
+def _performed(folder: BatchFolder, job: Job, attempt: int, work: str) -> Outcome:
     begun, seed = time.monotonic(), job.seed_of(attempt)
     with _heard(folder.log(job.key)), folder.working_on(job.key) as mine:
         if not mine:
@@ -134,7 +142,7 @@ def _kind(error: BaseException) -> Kind:
     at: BaseException | None = error
     while at is not None:
         if isinstance(at, OSError) and at.errno in _FULL:
-            return "disk full"
+            return "disk"
         at = at.__cause__ or at.__context__
     if isinstance(error, NotFiniteError):
         return "not finite"

@@ -162,23 +162,22 @@ def _run(
     with folder.alone():
         done, failed = folder.done(), folder.failed()
         todo: list[Job] = [job for job in folder.jobs if job.key not in done and job.key not in failed]
-        stopped = None
+        tally = None
         try:
             if todo:
                 with connected(where) as client:
-                    stopped = dispatch(
+                    tally = dispatch(
                         client, folder, todo, limits, threads=where.threads, work=work, progress=progress
-                    ).stopped
+                    )
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: {_so_far(root)}; the same command goes on") from None
         folder.tidy()
     status = batch_status(root)
-    if stopped is not None and stopped.startswith("disk full"):
-        raise InputError(
-            f"{stopped}: {_so_far(root)}; free some space there, then give the same command again"
-        )
-    if stopped is not None and stopped.startswith("no directory"):
-        raise InputError(f"{stopped}: a batch on other machines needs a directory that they all see")
+    stopped, by = (None, None) if tally is None else (tally.stopped, tally.ended_by)
+    if by == "disk":
+        raise InputError(f"{stopped}: {_so_far(root)}; make room there, then give the same command again")
+    if by == "no directory":
+        raise InputError(f"{stopped}; a batch on other machines needs a directory that they all see")
     message = "every job is done" if status["done"] == status["jobs"] else _so_far(root)
     if stopped is not None:
         message = f"{stopped}: {message}; the same command goes on"

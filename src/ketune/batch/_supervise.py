@@ -17,7 +17,7 @@ from ketune.batch._job import Job
 from ketune.batch._perform import FIT_JOB, Outcome
 
 # Whatever these say, another seed would not help and the job is not to blame.
-_NOT_THE_JOBS = ("done", "elsewhere", "stopped", "disk full", "no directory")
+_NOT_THE_JOBS = ("done", "elsewhere", "stopped", "disk", "no directory")
 # A process that dies may have been killed by somebody else: the same seed again.
 _MOST_CRASHES = 3
 
