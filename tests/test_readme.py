@@ -23,7 +23,9 @@ def test_every_command_line_is_accepted(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Arguments are parsed by the real command line; the work itself is replaced by a record of what it was given."""
-    from ketune import _console, cli, verify_files, workflow
+    import pandas as pd
+
+    from ketune import _console, batch, cli, verify_files, workflow
 
     calls: list[str] = []
     fit = {"status": "converged", "message": "", "directory": "cell7", "parameters": {}, "tuning": {}}
@@ -42,6 +44,18 @@ def test_every_command_line_is_accepted(
         "translate_files",
         lambda *a, **k: calls.append("translate_files") or {"ok": True, "files": []},
     )
+    state = {"name": "b", "jobs": 1, "done": 1, "running": 0, "missing": 0, "failed": [], "others": 0}
+    preview = {"counts": {}, "applications": 0, "to_do": [], "job_script": None}
+    for name, result in (
+        ("preview_batch", preview),
+        ("run_batch", {"ok": True, "message": "", "seconds": 1.0, "directory": "", **state}),
+        ("batch_status", state),
+        ("collect", pd.DataFrame({"job": ["a"]})),
+        ("write_table", None),
+    ):
+        monkeypatch.setattr(
+            batch, name, lambda *a, _name=name, _result=result, **k: calls.append(_name) or _result
+        )
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("ketune ")]
     for line in lines:
         assert _console.run(cli.app, [*shlex.split(line)[1:], "--json"]) == 0, line
@@ -54,6 +68,11 @@ def test_every_command_line_is_accepted(
         "write_report",
         "apply_drug",
         "run_exposure",
+        "preview_batch",
+        "run_batch",
+        "batch_status",
+        "collect",
+        "write_table",
         "translate_files",
     ]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import ketune
-from ketune import _cli_apply, _cli_evidence, _cli_exposure, _cli_reproduce, _console
+from ketune import _cli_apply, _cli_batch, _cli_evidence, _cli_exposure, _cli_reproduce, _console
 from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed, require_output
 from ketune.errors import InputError
 
@@ -45,6 +45,7 @@ drugs_app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.add_typer(drugs_app, name="drugs")
+app.add_typer(_cli_batch.batch_app, name="batch")
 
 
 class Effort(StrEnum):
@@ -306,6 +307,12 @@ app.command()(_cli_evidence.evidence)
 
 
 app.command()(_cli_reproduce.reproduce)
+
+
+app.command()(_cli_batch.collect)
+
+
+app.command()(_cli_batch.rerun)
 
 
 @app.command()

@@ -106,6 +106,11 @@ def default_morphology() -> Morphology:
     return read_morphology(DEFAULT_MORPHOLOGY)
 
 
+def shipped_morphologies() -> dict[str, Path]:
+    """Files of the shipped morphologies by name."""
+    return {path.stem: path for path in sorted(DEFAULT_MORPHOLOGY.parent.glob("*.swc"))}
+
+
 def read_morphology(path: str | Path) -> Morphology:
     """Read an SWC or Neurolucida ASC file.
 

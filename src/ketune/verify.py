@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -126,7 +125,6 @@ def _run_neuron(todo: list[Case], progress: Progress) -> list[NeuronResult]:
     with progress.task("NEURON", total=sum(_work(job.cell) for job in jobs)) as task:
         return run_in_processes(
             jobs,
-            n_processes=os.cpu_count() or 1,
             timeout_s=_TIMEOUT_S,
             on_done=lambda index, _: task.advance(_work(jobs[index].cell)),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,9 @@ import numpy as np
 import pytest
 
 from ketune.errors import InputError
-from ketune.fitting import EFFORTS
-from ketune.inference import InferenceEffort, read_posterior
-from ketune.progress import NullProgress
-from ketune.tuning import read_recording
+from ketune.inference import read_posterior
 from ketune.workflow import write_report
-from ketune.workflow._fit import Inference, fit_recording, fit_to_directory
+from ketune.workflow._fit import fit_recording
 
 ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
 MEANS = {"control": (2.0, 5.0, 12.0, 5.0, 0.5), "ketamine": (3.0, 6.0, 10.0, 6.0, 0.7)}
@@ -37,23 +33,17 @@ def write(path: Path, *, trials: int = 6, means=MEANS, orientations=ORIENTATIONS
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("joint")
-    recording = read_recording(write(folder / "unit.csv"))
-    answer = fit_to_directory(
-        recording,
+    answer = fit_recording(
+        write(folder / "unit.csv"),
         folder / "fit",
-        cell_source={"model": None, "morphology": None},
-        data_file=folder / "unit.csv",
         condition="control",
-        spontaneous_hz=None,
+        joint=["ketamine"],
         seed=2,
-        effort=replace(EFFORTS["quick"], check_trials=8, replay_trials=1),
-        engine="auto",
-        overwrite=False,
-        progress=NullProgress(),
-        inference=Inference(
-            further=((recording, "ketamine"),),
-            effort=InferenceEffort(screened=32, followed=2, corrections=(8,), draws=0),
-        ),
+        effort="quick",
+        starts=2,
+        correction_trials=[8],
+        check_trials=8,
+        replay_trials=1,
     )
     return folder / "fit", answer
 

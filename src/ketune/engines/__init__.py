@@ -68,7 +68,8 @@ def check_choice(engine: str) -> None:
 
 
 def describe(engine: JaxEngine) -> dict[str, Any]:
-    """What an engine is, for the provenance of results: its name, precision and step, and why it is not the native one.
+    """What an engine is, for the provenance of results: its name, precision and step, its
+    kernel's hash, or why it is not the native one.
 
     To be asked after its runs: whether the kernel compiles shows in the first of them.
     """
@@ -81,4 +82,7 @@ def describe(engine: JaxEngine) -> dict[str, Any]:
         "precision": engine.twin.dtype.name,
         "dt_ms": engine.twin.dt_ms,
     }
-    return entry if reason is None else entry | {"not_native": reason}
+    if reason is not None:
+        return entry | {"not_native": reason}
+    key = engine.kernel_key() if isinstance(engine, NativeEngine) else None
+    return entry if key is None else entry | {"kernel": key}

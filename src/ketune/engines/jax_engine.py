@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from jaxtyping import Array
 
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
+from ketune.cores import available_cores
 from ketune.engines.connections import arrival_counts, connections, with_effective_weights
 from ketune.engines.jax_tape import TapeRecorder
 from ketune.engines.schemes import Scheme
@@ -182,7 +182,7 @@ class JaxEngine:
             Called with the simulated seconds (over all lanes) that a chunk added.
         """
         rows = (0, *[r for r in record if r != 0])
-        cores = threads or os.cpu_count() or 1
+        cores = threads or available_cores()
         recording = Recording(rows, tuple(variables), stride if keep_voltage else 0, celsius)
         block_lanes = block_lanes or _even_block(events.n_lanes, cores)
         size, events, simulate = self._plan(

@@ -7,7 +7,6 @@ derivative needs. So what is stored grows with the number of chunks, not of step
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ketune._jax import jax, jnp
+from ketune.cores import available_cores
 from ketune.engines.slots import lay_out
 from ketune.engines.tape import Gradient, Key, Tape
 from ketune.engines.twin import States, Twin
@@ -89,7 +89,7 @@ class TapeRecorder:
         threads: int | None,
     ) -> Tape:
         """Run forward, keeping what the gradient needs."""
-        cores = threads or os.cpu_count() or 1
+        cores = threads or available_cores()
         slots = self._slots(events)
         blocks = self._blocks(events, slots, dict(at), dict(fixed), injected_nA, cores)
 

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,10 @@ class NativeEngine(JaxEngine):
                 stacklevel=5,
             )
             return None
+
+    def kernel_key(self) -> str | None:
+        """Hash of the kernel that the last run used, its compiler and this machine's kind; None before a run."""
+        return None if self._last is None else Path(self._last[1].library._name).parent.name
 
     def _has(self, variables: Sequence[Variable]) -> bool:
         """Whether all of these are in the kernel's memory; the twin knows what else there may be."""

@@ -8,7 +8,6 @@ printed functions, to event weights and to the initial states; JAX takes them to
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 
 from ketune._jax import jax, jnp
 from ketune.cell import Cell, Overrides
+from ketune.cores import available_cores
 from ketune.engines._kernel_structures import Reverse, aligned
 from ketune.engines._lane_blocks import CellNumbers, LaneBlock
 from ketune.engines._program import program
@@ -97,7 +97,7 @@ class NativeTape:
     ) -> None:
         self.numbers, self.events = numbers, events
         self.at, self.fixed = dict(at), dict(fixed)
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or available_cores()
         self.recorded = numbers.order.position[list(rows)].astype(np.int64)
         self.index = events.split_indices(numbers.width)
         self.injected_nA = injected_nA

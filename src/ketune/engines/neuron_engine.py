@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from ketune.cell import Cell, Overrides
+from ketune.cores import available_cores
 from ketune.engines import neuron_worker as worker
 from ketune.engines.neuron_problem import NeuronJob, libraries_of, own_files, problem_of, variable_columns
 from ketune.engines.schemes import Scheme
@@ -130,7 +131,7 @@ def run_neuron(
 def run_in_processes(
     jobs: Sequence[NeuronJob],
     *,
-    n_processes: int = 2,
+    n_processes: int | None = None,
     timeout_s: float = 600.0,
     on_done: Callable[[int, NeuronResult], None] | None = None,
 ) -> list[NeuronResult]:
@@ -141,7 +142,7 @@ def run_in_processes(
     jobs
         What to simulate. The order of the results is theirs.
     n_processes
-        Workers at most; each simulates one job at a time.
+        Workers at most (default: the number of cores); each simulates one job at a time.
     timeout_s
         Wall time that a job may take before its worker is stopped and replaced. A worker's first job includes
         the start of Python and NEURON.
@@ -161,7 +162,7 @@ def run_in_processes(
     results: dict[int, NeuronResult] = {}
     raised: list[BaseException] = []
     lock, stopping = threading.Lock(), threading.Event()
-    workers = [_Worker() for _ in range(min(n_processes, len(jobs)))]
+    workers = [_Worker() for _ in range(min(n_processes or available_cores(), len(jobs)))]
 
     def work(mine: _Worker) -> None:
         try:

@@ -7,7 +7,13 @@ docs/recordings.md.
 
 from ketune.tuning._curves import CurveFit, count_sem, fit_counts, fit_curve
 from ketune.tuning._indices import vector_sum
-from ketune.tuning._read import read_recording, shipped_recording, shipped_recordings
+from ketune.tuning._read import (
+    neurons_in,
+    read_recording,
+    shipped_recording,
+    shipped_recording_file,
+    shipped_recordings,
+)
 from ketune.tuning._recording import DEFAULT_CONDITION, OrientationCounts, Recording
 from ketune.tuning._refine import preferred_errors_deg
 from ketune.tuning._search import fit_many
@@ -41,6 +47,7 @@ __all__ = [
     "fit_curve",
     "fit_many",
     "half_width_deg",
+    "neurons_in",
     "pooled_fano",
     "preferred_errors_deg",
     "rate_matched_fano",
@@ -50,6 +57,7 @@ __all__ = [
     "shape",
     "shift",
     "shipped_recording",
+    "shipped_recording_file",
     "shipped_recordings",
     "summarise",
     "summarise_recording",

@@ -123,9 +123,21 @@ def shipped_recording(name: str) -> Recording:
     Raises:
         InputError: unknown name; the message lists the known ones.
     """
+    return read_recording(shipped_recording_file(name))
+
+
+def shipped_recording_file(name: str) -> Path:
+    """The file of a shipped recording; errors as `shipped_recording`."""
     if name not in shipped_recordings():
         raise InputError(f"no shipped recording {name!r}; there are {', '.join(shipped_recordings())}")
-    return read_recording(_DATA / f"{name}.csv")
+    return _DATA / f"{name}.csv"
+
+
+def neurons_in(path: str | Path) -> tuple[str, ...]:
+    """Names of the neurons of a file, in its order; errors as `read_recording`."""
+    path = Path(path)
+    rows, _ = _parse(path, _read_bytes(path))
+    return tuple(dict.fromkeys(row.neuron for row in rows))
 
 
 def _read_bytes(path: Path) -> bytes:

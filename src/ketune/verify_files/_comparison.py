@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +56,6 @@ def compare_all(
     with progress.task("NEURON", total=len(jobs)) as task:
         results = run_in_processes(
             jobs,
-            n_processes=os.cpu_count() or 1,
             timeout_s=_TIMEOUT_S,
             on_done=lambda *_: task.advance(),
         )

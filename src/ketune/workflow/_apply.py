@@ -25,7 +25,7 @@ from ketune.workflow._changes import MARGINS, changes
 from ketune.workflow._dose_sweep import MIN_SAMPLES, DoseSweep, with_middle_dose
 from ketune.workflow._dosing import DrugRequest, Prepared, prepare
 from ketune.workflow._fit import FORMAT as FIT_FORMAT
-from ketune.workflow._fit import cell_from
+from ketune.workflow._fit_plan import cell_from
 from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, summary_fields
 
 FORMAT = "ketune-apply/1"
@@ -53,6 +53,7 @@ def apply_drug(
     samples: int = 200,
     seed: int | None = None,
     engine: str = "auto",
+    cell: Cell | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **asked: Any,
@@ -81,6 +82,8 @@ def apply_drug(
         The fit's if not given.
     engine
         What simulates spikes: see :func:`ketune.engines.create`.
+    cell
+        The fit's model neuron, where it has been built already.
 
     Raises
     ------
@@ -99,13 +102,13 @@ def apply_drug(
         if samples < MIN_SAMPLES:
             raise InputError(f"--samples {samples}: at least {MIN_SAMPLES} are needed for bands")
         request = with_middle_dose(request, doses)
-    cell = cell_from(fit["settings"]["cell"])
+    cell = cell or cell_from(fit["settings"]["cell"])
     plan = prepare(request, cell)
     if cell.table.sha256() != fit["settings"]["compartments_sha256"]:
         raise InputError(
             f"{directory / 'fit.json'}: its cell has changed since the fit; fit again with --overwrite"
         )
-    stem = f"apply-{_slug(name or _default_name(request, plan))}"
+    stem = f"apply-{apply_name(name or _default_name(request, plan))}"
     check_output_directory(directory, stem, overwrite=overwrite, onto="fit")
 
     seed = int(fit["settings"]["seed"]) if seed is None else seed
@@ -211,7 +214,8 @@ def _is_reported(plan: Prepared) -> bool:
     return topical and plan.drug.name.startswith("ketamine")
 
 
-def _slug(text: str) -> str:
+def apply_name(text: str) -> str:
+    """The name of an application as it stands in file names."""
     return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ketune import tuning
-from ketune.fitting import effort_named
 from ketune.progress import NullProgress, Progress
 from ketune.storage import check_output_directory
 from ketune.workflow._apply import apply_drug
 from ketune.workflow._dosing import DrugRequest
-from ketune.workflow._estimates import INFERENCE_EFFORTS
-from ketune.workflow._fit import Inference, fit_to_directory
+from ketune.workflow._fit import fit_as_requested
+from ketune.workflow._fit_request import FitRequest
 from ketune.workflow._report import write_report
 
 _UNITS = ("macaque_v2", "macaque_v1")
@@ -44,20 +42,13 @@ def run_demo(
         check_output_directory(directory, "fit", overwrite=overwrite)
     fits = []
     for name, directory in zip(_UNITS, directories, strict=True):
-        fit = fit_to_directory(
+        fit = fit_as_requested(
             tuning.shipped_recording(name),
             directory,
-            cell_source={"model": None, "morphology": None},
-            data_file=None,
-            condition=None,
-            spontaneous_hz=None,
-            seed=seed,
-            effort=effort_named("standard"),
-            engine="auto",
+            # Profiles say what is determined; sampling the posteriors too would double the demonstration's time.
+            FitRequest(seed=seed, posterior=False),
             overwrite=overwrite,
             progress=progress,
-            # Profiles say what is determined; sampling the posteriors too would double the demonstration's time.
-            inference=Inference(effort=replace(INFERENCE_EFFORTS["standard"], draws=0)),
         )
         applied = apply_drug(directory, KETAMINE, overwrite=overwrite, progress=progress)
         replays = (fit["replay"], applied["replay"])

@@ -4,51 +4,41 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ketune import tuning, units
+from ketune import tuning
 from ketune.afferents import Drive
 from ketune.cell import Cell
-from ketune.cell_model import build_cell, read_model
 from ketune.engines import create, describe
-from ketune.errors import InputError
 from ketune.fitting import (
-    BOUND,
     KEPT_WITHIN,
-    PARAMETERS,
-    DirectionCounts,
     Effort,
     Fitter,
     SpikeCounts,
     SpontaneousRate,
     StepChoice,
     StepSizes,
-    effort_named,
 )
 from ketune.inference import (
-    ACTIONS,
-    ConditionCounts,
     Findings,
-    InferenceEffort,
     NeuronFit,
-    check_conditions,
     compare_hypotheses,
     every_hypothesis,
     findings,
     fit_neuron,
 )
-from ketune.morphology import read_morphology
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
-from ketune.surface import known_surface
-from ketune.tuning import DEFAULT_CONDITION, Recording
-from ketune.workflow._estimates import INFERENCE_EFFORTS, PointFit, from_silent_twin, from_surface
+from ketune.tuning import Recording
+from ketune.workflow._estimates import PointFit, from_silent_twin, from_surface
+from ketune.workflow._fit_plan import FitPlan, trials_of
+from ketune.workflow._fit_request import FitRequest
 from ketune.workflow._inference_files import (
     SUMMARY_FILE,
     check_fields,
@@ -58,27 +48,13 @@ from ketune.workflow._inference_files import (
     summary_text,
     write_draws,
 )
-from ketune.workflow._joint import (
-    check_alike,
-    condition_counts,
-    further_conditions,
-    parse_actions,
-    parse_priors,
-    parse_start,
-)
 from ketune.workflow._scores import REQUIRED, Scores, score
 from ketune.workflow._simulation import CONTROL, FittedNeuron, summary_fields
 
 FORMAT = "ketune-fit/1"
-# Fewer trials than this at an orientation are all fitted: half of them would carry too little.
-_SPLIT_FROM_TRIALS = 20
 _CHECK_SEED = 700_001
-_LARGEST_DT_MS = 0.2
-ESTIMATORS = ("auto", "surface", "silent")
 # What an inference adds to the answer.
 _INFERRED = ("identifiability", "intervals", "diagnostics", "hypotheses", "seconds", "gradients")
-# Nothing is assumed of the spontaneous rate under a drug: no count exceeds this.
-_LARGEST_ASSUMED = 1e9
 
 
 def fit_recording(
@@ -106,6 +82,9 @@ def fit_recording(
     estimator: str = "auto",
     posterior: bool | None = None,
     compare: bool = False,
+    correction_trials: Sequence[int] | None = None,
+    check_trials: int | None = None,
+    replay_trials: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -153,6 +132,9 @@ def fit_recording(
         Whether the posterior is sampled; by default all but quick fits do.
     compare
         Rank the sets of actions by cross-validation over trials.
+    correction_trials, check_trials, replay_trials
+        Trials per stimulus of each correction by the spiking cell, of the final check, and of the replay in NEURON (0
+        leaves it out), in place of the effort's.
 
     Returns
     -------
@@ -166,163 +148,94 @@ def fit_recording(
         The recording, model, morphology or directory cannot be used. Nothing is written then.
     """
 
-    def read(path: str | Path, wanted: str | None) -> Recording:
-        return tuning.read_recording(
-            path, window=window, neuron=neuron, condition=wanted, fold=fold, radians=radians
-        )
-
-    # Conditions that are fitted together may share a file: it is then read whole.
-    recording = data if isinstance(data, Recording) else read(data, None if joint else condition)
-    if joint and condition is None:
-        condition = DEFAULT_CONDITION if DEFAULT_CONDITION in recording.conditions() else None
-    further = further_conditions(joint, recording, lambda path: read(path, None))
-    return fit_to_directory(
-        recording,
-        Path(output),
-        cell_source={"model": model, "morphology": morphology},
-        data_file=None if isinstance(data, Recording) else Path(data),
-        condition=condition,
-        spontaneous_hz=None if spontaneous is None else units.parse(spontaneous, "Hz", "--spontaneous"),
-        seed=seed,
-        effort=_with_step(
-            effort_named(effort) if starts is None else _with_starts(effort_named(effort), starts), dt
-        ),
-        dt_error=_dt_error(dt, dt_error),
-        engine=engine,
-        inference=Inference(
-            further=tuple(further),
-            actions=parse_actions(actions),
-            priors=tuple(priors),
-            start=tuple(start),
+    return fit_as_requested(
+        data,
+        output,
+        FitRequest(
+            model=model,
+            window=window,
+            neuron=neuron,
+            condition=condition,
+            fold=fold,
+            radians=radians,
+            spontaneous=spontaneous,
+            seed=seed,
+            starts=starts,
+            effort=effort,
+            engine=engine,
+            dt=dt,
+            dt_error=dt_error,
+            morphology=morphology,
+            joint=joint,
+            actions=actions,
+            priors=priors,
+            start=start,
             estimator=estimator,
-            effort=_inference_effort(effort, starts, posterior),
+            posterior=posterior,
             compare=compare,
+            correction_trials=correction_trials,
+            check_trials=check_trials,
+            replay_trials=replay_trials,
         ),
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def fit_as_requested(
+    data: str | Path | Recording,
+    output: str | Path,
+    request: FitRequest,
+    *,
+    cell: Cell | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """:func:`fit_recording` with its options in one object; ``cell`` is theirs, where it has been built already."""
+    check_output_directory(Path(output), "fit", overwrite=overwrite)
+    return fit_to_directory(
+        request.plan(data, cell),
+        Path(output),
+        cell_source=request.cell_source,
+        data_file=None if isinstance(data, Recording) else Path(data),
+        seed=request.seed,
+        effort=request.fit_effort(),
+        dt_error=request.step_error(),
+        engine=request.engine,
         overwrite=overwrite,
         progress=progress or NullProgress(),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Inference:
-    """How a fit infers: see :func:`fit_recording`.
-
-    Attributes
-    ----------
-    further
-        Recordings fitted jointly, each with the label of its condition.
-    """
-
-    further: tuple[tuple[Recording, str], ...] = ()
-    actions: tuple[str, ...] = ACTIONS
-    priors: tuple[str, ...] = ()
-    start: tuple[str, ...] = ()
-    estimator: str = "auto"
-    effort: InferenceEffort = field(default_factory=InferenceEffort)
-    compare: bool = False
-
-    @property
-    def needs_surface(self) -> bool:
-        """Whether something is asked for that the silent twin cannot do."""
-        return bool(self.further or self.priors or self.start or self.compare)
-
-
-def _inference_effort(effort: str, starts: int | None, posterior: bool | None) -> InferenceEffort:
-    effort_named(effort)
-    found = INFERENCE_EFFORTS[effort]
-    if starts is not None:
-        found = replace(found, followed=starts)
-    if posterior is not None:
-        found = replace(found, draws=(found.draws or InferenceEffort().draws) if posterior else 0)
-    return found
-
-
-def cell_from(source: dict[str, Any]) -> Cell:
-    """The cell that a fit's settings describe: paths of model and morphology, or None for the shipped ones."""
-    model, morphology = source.get("model"), source.get("morphology")
-    return build_cell(
-        read_model(model) if model else None, read_morphology(morphology) if morphology else None
-    )
-
-
 def fit_to_directory(
-    recording: Recording,
+    plan: FitPlan,
     output: Path,
     *,
-    cell_source: dict[str, Any],
+    cell_source: Mapping[str, Path | None],
     data_file: Path | None,
-    condition: str | None,
-    spontaneous_hz: float | None,
     seed: int,
     effort: Effort,
     engine: str,
     overwrite: bool,
     progress: Progress,
-    inference: Inference | None = None,
     dt_error: float | None = None,
 ) -> dict[str, Any]:
-    """The work of :func:`fit_recording` on a recording already read.
+    """Do a planned fit and write it.
 
     With ``dt_error`` the steps are those that :meth:`Fitter.step_sizes` finds for it.
     """
     check_output_directory(output, "fit", overwrite=overwrite)
-    has_blank = recording.has_blank_in(condition)
-    if spontaneous_hz is not None and has_blank:
-        raise InputError(
-            "--spontaneous: the recording has blank trials, which tell the spontaneous rate; leave it out"
-        )
-    if recording.direction_deg is not None and condition is None and len(recording.conditions()) > 1:
-        raise InputError(f"{recording.source}: several conditions; name one with --condition")
-    inference, begun = inference or Inference(), time.monotonic()
-    labels = [label for _, label in inference.further]
-    check_alike(recording, condition, inference.further, labels)
-    if inference.estimator not in ESTIMATORS:
-        raise InputError(
-            f"--estimator: '{inference.estimator}' is not known; choose one of {', '.join(ESTIMATORS)}"
-        )
-    if inference.estimator == "silent" and inference.needs_surface:
-        raise InputError(
-            "--estimator silent: fits one condition without priors, starts or hypotheses of yours; leave them out or "
-            "take the surface"
-        )
-    if inference.compare and not labels:
-        raise InputError("--compare: ranks what a drug may have done; name its condition with --with")
-    cell = cell_from(cell_source)
-    surface = None if inference.estimator == "silent" else known_surface(cell)
-    by_surface = surface is not None or inference.estimator == "surface" or inference.needs_surface
-    orientations = [float(o) for o in recording.orientations(condition)]
-    split = min(len(recording.counts(o, condition)) for o in orientations) >= _SPLIT_FROM_TRIALS
-    fitted, held_out = recording.split_half(seed=seed) if split else (recording, recording)
-    stimuli: list[float | None] = [*orientations, *([None] if has_blank else [])]
-    spontaneous = None if has_blank else _spontaneous(fitted, orientations, condition, spontaneous_hz)
-    angles = [np.nan if o is None else o for o in stimuli]
-
-    def conditions_of(control: Recording) -> tuple[ConditionCounts, ...]:
-        first = condition_counts(
-            condition or DEFAULT_CONDITION, [_observed(control, o, condition) for o in stimuli], spontaneous
-        )
-        others = (
-            condition_counts(
-                label,
-                [_observed(r, o, label if r is recording else None) for o in stimuli],
-                None if spontaneous is None else replace(spontaneous, count=_LARGEST_ASSUMED, known=False),
-                inference.actions,
-            )
-            for r, label in inference.further
-        )
-        return (first, *others)
-
-    conditions = conditions_of(recording)
-    check_conditions(conditions, recording.source or recording.name)
-    parameters = (*PARAMETERS, *(p for c in conditions for p in c.parameters()))
-    priors = parse_priors(inference.priors, parameters)
-    start = parse_start(inference.start, parameters, priors)
+    begun = time.monotonic()
+    recording, condition, inference, cell = plan.recording, plan.condition, plan.inference, plan.cell
+    stimuli, orientations, angles = list(plan.stimuli), plan.orientations, plan.angles
+    fitted, spontaneous = plan.fitted, plan.spontaneous
+    conditions = plan.conditions()
 
     def fitter_at(effort: Effort) -> Fitter:
         return Fitter(
             cell,
             angles,
-            [_observed(fitted, o, condition) for o in stimuli],
+            plan.observed(),
             window_ms=recording.window_s * 1e3,
             spontaneous=spontaneous,
             effort=effort,
@@ -336,7 +249,7 @@ def fit_to_directory(
         effort = replace(effort, spiking_dt_ms=steps.spiking.dt_ms, silent_dt_ms=steps.silent.dt_ms)
     joint: NeuronFit | None = None
     found: Findings | None = None
-    if not by_surface:
+    if not plan.by_surface:
         fitter = fitter_at(effort)
         fit, spiking = from_silent_twin(fitter.run()), fitter.spiking
     else:
@@ -347,11 +260,11 @@ def fit_to_directory(
             [*angles, *([] if spontaneous is None else [np.nan])],
             window_s=recording.window_s,
             spiking=spiking,
-            fitted=conditions_of(fitted) if split else None,
-            priors=priors,
-            start=start,
+            fitted=plan.conditions(only_fitted=True) if plan.split else None,
+            priors=plan.priors,
+            start=plan.start,
             effort=inference.effort,
-            surface=surface,
+            surface=plan.surface,
             engine=engine,
             seed=seed,
             progress=progress,
@@ -373,7 +286,7 @@ def fit_to_directory(
         progress=progress,
         text="check with spikes",
     )
-    test = [_trials(held_out, o, condition) for o in orientations]
+    test = [trials_of(plan.held_out, o, condition) for o in orientations]
     scores = score(check.only(np.isfinite(check.orientation_deg)), test, seed=seed)
     replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=_CHECK_SEED + seed, progress=progress)
     summary = neuron.summary(check)
@@ -388,9 +301,9 @@ def fit_to_directory(
             "window_s": recording.window_s,
             "orientation_deg": orientations,
             "n_trials": [len(recording.counts(o, condition)) for o in orientations],
-            "has_blank": has_blank,
+            "has_blank": plan.has_blank,
             "assumed_degrees": "assum" in recording.source.lower(),
-            "split": "half" if split else "all",
+            "split": "half" if plan.split else "all",
         },
         "parameters": _parameters(fit),
         "undetermined": [{"combination": words, "sd_log": size} for words, size in fit.undetermined],
@@ -489,29 +402,6 @@ def fit_to_directory(
     }
 
 
-def _observed(
-    recording: Recording, orientation: float | None, condition: str | None
-) -> np.ndarray | DirectionCounts:
-    """Counts of one condition, apart for each drift direction where the recording was folded."""
-    groups = recording.counts_by_direction(orientation, condition)
-    return groups[0] if len(groups) == 1 else DirectionCounts(groups)
-
-
-def _trials(recording: Recording, orientation: float | None, condition: str | None) -> np.ndarray:
-    """Counts with the mean over directions and the variance within them."""
-    observed = _observed(recording, orientation, condition)
-    return observed.centred() if isinstance(observed, DirectionCounts) else observed
-
-
-def _spontaneous(
-    fitted: Recording, orientations: list[float], condition: str | None, known_hz: float | None
-) -> SpontaneousRate:
-    """What stands in the place of blank trials that were not recorded."""
-    if known_hz is not None:
-        return SpontaneousRate(known_hz * fitted.window_s, known=True)
-    return SpontaneousRate(min(float(fitted.counts(o, condition).mean()) for o in orientations))
-
-
 def _spontaneous_fields(
     assumed: SpontaneousRate | None, fit: PointFit, check: SpikeCounts, window_s: float
 ) -> dict[str, Any]:
@@ -522,38 +412,6 @@ def _spontaneous_fields(
         "fitted_hz": float(fit.mean[-1]) / window_s,
         "spiking_hz": float(check.mean[blank][0]) / window_s,
     }
-
-
-def _with_starts(effort: Effort, starts: int) -> Effort:
-    return replace(effort, starts=starts)
-
-
-def _with_step(effort: Effort, dt: str | None) -> Effort:
-    """The effort at a stated step."""
-    if dt is None or dt == "auto":
-        return effort
-    dt_ms = units.parse(dt, "ms", "--dt")
-    if not 0.0 < dt_ms <= _LARGEST_DT_MS or abs(1.0 / dt_ms - round(1.0 / dt_ms)) > 1e-9:
-        raise InputError(
-            f"--dt: a step of '{dt}' does not divide 1 ms or is longer than {_LARGEST_DT_MS:g} ms; take one such as "
-            "'0.05 ms', or auto"
-        )
-    return replace(effort, spiking_dt_ms=dt_ms, silent_dt_ms=dt_ms)
-
-
-def _dt_error(dt: str | None, dt_error: float | None) -> float | None:
-    """The bound that steps are chosen by; None where they are not."""
-    if dt != "auto":
-        if dt_error is not None:
-            raise InputError(
-                "--dt-error: is the bound that --dt auto chooses by; add --dt auto, or leave it out"
-            )
-        return None
-    if dt_error is not None and not 0.0 < dt_error < 1.0:
-        raise InputError(
-            f"--dt-error: {dt_error:g} is no share of the expected count between 0 and 1; 0.01 is 1 %"
-        )
-    return BOUND if dt_error is None else dt_error
 
 
 def _steps_fields(steps: StepSizes) -> dict[str, Any]:
@@ -623,7 +481,7 @@ def _parameters(fit: PointFit) -> dict[str, dict[str, Any]]:
 def _tuning(
     fitted: Recording, stimuli: list[float | None], condition: str | None, fit: PointFit
 ) -> dict[str, Any]:
-    counts = [_trials(fitted, o, condition) for o in stimuli]
+    counts = [trials_of(fitted, o, condition) for o in stimuli]
     fano = [tuning.fano_factor(c) for c in counts]
     return {
         "orientation_deg": stimuli,

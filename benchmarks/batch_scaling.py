@@ -1,0 +1,139 @@
+"""A simulated cluster of 1 to 1000 workers: what the scheduler costs, and how well the workers are used.
+
+    python benchmarks/batch_scaling.py -o docs/figures/batch_scaling.png [--lengths DIR] [--per-worker 4]
+
+The workers are Dask's own, with Dask's own scheduler and ketune's way of handing out jobs, all in this process. A job
+sleeps for as long as one of a finished batch took (``--lengths``; times are multiplied so that their mean is ``--mean``
+seconds). The efficiency is the time that the jobs slept, over workers times wall time. A simulated cluster has no
+network and no shared disk: what is measured is scheduling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ketune.batch import BatchFolder, Job, Limits
+from ketune.batch._dispatch import dispatch
+from ketune.batch._folder import read_job
+from ketune.batch._job import InputFile
+from ketune.batch._settings import FitSettings
+from ketune.progress import NullProgress
+
+COUNTS = (1, 10, 30, 100, 300, 1000)
+
+
+def sleep(root, job, limits, work):
+    """In the place of a job."""
+    time.sleep(job["seed"] * 1e-6)
+    return {"kind": "done", "reason": "", "seed": job["seed"], "seconds": 0.0}
+
+
+def jobs_of(lengths_s: np.ndarray) -> list[Job]:
+    """One for each length, which is its seed in microseconds."""
+    file = InputFile(path="inputs/0/cell.csv", sha256="0" * 64, original="/cell.csv")
+    jobs = []
+    for i, length in enumerate(lengths_s):
+        jobs.append(
+            Job(
+                recording_name=f"cell {i}",
+                model_name="default",
+                hypothesis=None,
+                recording=file,
+                neuron=str(i),
+                seed=int(length * 1e6),
+                fit=FitSettings(),
+            )
+        )
+    return jobs
+
+
+def measure(n_workers: int, lengths_s: np.ndarray, folder: BatchFolder) -> dict[str, float]:
+    from distributed import Client, LocalCluster
+
+    begun = time.monotonic()
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=False,
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(n_workers)
+        started = time.monotonic() - begun
+        begun = time.monotonic()
+        tally = dispatch(
+            client,
+            folder,
+            jobs_of(lengths_s),
+            Limits(1e6, 1),
+            threads=1,
+            work="",
+            progress=NullProgress(),
+            call=sleep,
+        )
+        wall = time.monotonic() - begun
+    assert tally.kinds["done"] == len(lengths_s), tally
+    # No schedule is better than the mean load, nor than the longest job.
+    bound = max(lengths_s.sum() / n_workers, lengths_s.max())
+    return {
+        "workers": n_workers,
+        "jobs": len(lengths_s),
+        "wall_s": wall,
+        "start_s": started,
+        "efficiency": lengths_s.sum() / (n_workers * wall),
+        "efficiency_of_bound": bound / wall,
+        "ms_per_job": 1e3 * (wall - bound) / len(lengths_s),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--lengths", type=Path, required=True, help="directory of a finished batch")
+    parser.add_argument("--mean", type=float, default=20.0)
+    parser.add_argument("--per-worker", type=int, default=4)
+    asked = parser.parse_args()
+    recorded = np.array([read_job(p)["seconds"] for p in BatchFolder(asked.lengths).done().values()])
+    rng, folder, rows = np.random.default_rng(1), BatchFolder("/nonexistent"), []
+    for n in COUNTS:
+        lengths = rng.choice(recorded / recorded.mean() * asked.mean, n * asked.per_worker)
+        rows.append(measure(n, lengths, folder))
+        print(json.dumps({k: round(v, 4) for k, v in rows[-1].items()}), flush=True)
+    draw(rows, recorded, asked.mean, asked.output)
+
+
+def draw(rows: list[dict[str, float]], recorded: np.ndarray, mean_s: float, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    n = [r["workers"] for r in rows]
+    left.plot(n, [r["efficiency"] for r in rows], "o-", color="#0072B2", label="measured")
+    best = [r["efficiency"] / r["efficiency_of_bound"] for r in rows]
+    left.plot(n, best, "--", color="#767676", label="no schedule can do better")
+    left.set(xscale="log", xlabel="workers", ylabel="share of the workers' time that is work", ylim=(0, 1.05))
+    left.set_title(f"{rows[0]['jobs']:.0f} jobs a worker of {mean_s:g} s in the mean", fontsize=10)
+    left.legend(frameon=False)
+    right.plot(n, [r["ms_per_job"] for r in rows], "o-", color="#D55E00")
+    right.set(xscale="log", xlabel="workers", ylabel="overhead, ms a job", ylim=(0, None))
+    right.set_title("wall time beyond the bound, by job", fontsize=10)
+    for axis in (left, right):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.25)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()
