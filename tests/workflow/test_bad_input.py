@@ -22,10 +22,12 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
     out, err = capfd.readouterr()
     assert code == 2, err
     assert out == ""
-    assert err.startswith("Error: ")
-    assert err.count("\n") == 1
     assert "Traceback" not in err
-    return err
+    # On a busy machine progress may show itself before.
+    *_, line = err.splitlines(keepends=True)
+    assert line.startswith("Error: ")
+    assert err.count("Error") == 1
+    return line
 
 
 @pytest.mark.parametrize(
