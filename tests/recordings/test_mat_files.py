@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +188,26 @@ def test_a_string_array_of_v73_is_refused_with_cellstr(tmp_path: Path) -> None:
         condition.attrs["MATLAB_class"] = np.bytes_("string")
         condition.attrs["MATLAB_object_decode"] = np.int32(3)
     with pytest.raises(InputError, match=r"condition is a string array or object; save cellstr\(condition\)"):
+        read_recording(path, window="1 s")
+
+
+def test_a_string_array_of_v7_is_not_overlooked(tmp_path: Path) -> None:
+    """MATLAB stores it without a name that SciPy shows: all trials would be read as of one condition."""
+
+    def element(kind: int, content: bytes) -> bytes:
+        return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    def matrix(class_number: int, content: bytes) -> bytes:
+        return element(14, element(6, struct.pack("<II", class_number, 0)) + content)
+
+    reference = matrix(
+        13, element(5, struct.pack("<ii", 6, 1)) + element(1, b"") + element(6, struct.pack("<6I", *range(6)))
+    )
+    names = b"".join(element(1, word) for word in (b"condition", b"MCOS", b"string"))
+    path = write_v7(tmp_path / "cell.mat", {"spikes": column(SPIKES), "orientation_deg": column(ORIENTATION)})
+    assert read_recording(path, window="1 s").conditions() == ("control",)
+    path.write_bytes(path.read_bytes() + matrix(17, names + reference))
+    with pytest.raises(InputError, match=r"holds a MATLAB string array.*save text as cellstr"):
         read_recording(path, window="1 s")
 
 

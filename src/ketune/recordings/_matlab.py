@@ -8,7 +8,7 @@ import numpy as np
 
 from ketune.errors import InputError
 from ketune.recordings._layout import NEURON, ORIENTATION, SPIKES, TRIAL, Layout
-from ketune.recordings._matlab_file import read_variables
+from ketune.recordings._matlab_file import OPAQUE, UNNAMED, read_variables
 from ketune.recordings._trials import TableTrials, group_rows, is_missing
 
 COUNTS = "counts"
@@ -79,11 +79,11 @@ def _refuse_absent(
         if name in others:
             kind = others[name]
             mend = {
-                "string array or object": f"save cellstr({name})",
+                OPAQUE: f"save cellstr({name})",
                 "sparse matrix": f"save full({name})",
             }.get(kind, "save a vector of numbers" if part not in (NEURON, "condition") else "save text")
             raise InputError(f"{path}: {name} is a {kind}; {mend}")
-    if "string array or object" in others.values() and "None" in others:
+    if others.get(UNNAMED) == OPAQUE:
         raise InputError(
             f"{path}: holds a MATLAB string array, table or object, which only MATLAB can read; "
             "save text as cellstr(...) and leave out the rest"

@@ -10,6 +10,9 @@ import numpy as np
 
 from ketune.errors import InputError
 
+# MATLAB's string arrays, tables and objects, and the name under which those of v7 appear.
+OPAQUE, UNNAMED = "string array or object", "None"
+
 
 def read_variables(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Numbers and text of a MAT file.
@@ -44,8 +47,8 @@ def _from_scipy(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         if name.startswith("__"):
             continue
         if isinstance(value, MatlabOpaque):
-            # Its name is not stored with it, so it could be any variable that seems to be missing.
-            others[name] = "string array or object"
+            # SciPy calls it "None" and keeps the last one only: it could be any variable that seems to be missing.
+            others[UNNAMED] = OPAQUE
         elif isinstance(value, MatlabObject | MatlabFunction):
             others[name] = "object"
         elif not isinstance(value, np.ndarray):
@@ -86,7 +89,7 @@ def _from_hdf5(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
                 cells = [_referred_text(file, reference) for reference in item[()].ravel()]
                 _sort_in(name, None if None in cells else np.array(cells, dtype=np.str_), variables, others)
             elif kind == "string" or "MATLAB_object_decode" in item.attrs:
-                others[name] = "string array or object"
+                others[name] = OPAQUE
             elif "MATLAB_empty" in item.attrs:
                 variables[name] = np.zeros((0, 0))
             else:
