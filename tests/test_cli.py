@@ -25,6 +25,7 @@ from ketune.pharmacology import ROUTES, load_drug
 COMMANDS = [
     "demo",
     "fit",
+    "inspect",
     "apply",
     "exposure",
     "evidence",
@@ -78,6 +79,7 @@ class TestHelp:
             "from ketune import _console, cli\n"
             "code = _console.run(cli.app, ['--help'])\n"
             "heavy = {'jax', 'neuron', 'numpy', 'scipy', 'matplotlib', 'pint', 'pydantic', 'morphio'}\n"
+            "heavy |= {'pyarrow', 'h5py', 'pynwb', 'pandas'}\n"
             "print(time.perf_counter() - begin, sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
             "sys.exit(code)"
         )
@@ -154,7 +156,7 @@ class TestUsageErrors:
             (["fit", "--no-such-option"], "No such option: --no-such-option"),
             (["no-such-command"], "No such command 'no-such-command'"),
             (["fit", "data.csv"], "Missing option '--output' / '-o'"),
-            (["fit", "-o", "out"], "Missing argument 'DATA.csv'"),
+            (["fit", "-o", "out"], "Missing argument 'DATA'"),
             (["fit", "data.csv", "-o", "out", "--seed", "-1"], "'--seed'"),
             (["fit", "data.csv", "-o", "out", "--seed", "x"], "'--seed'"),
             (["fit", "data.csv", "-o", "out", "--effort", "heroic"], "'--effort'"),
@@ -427,6 +429,8 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
     names = (
         "run_demo",
         "fit_recording",
+        "inspect_recording",
+        "describe_inspection",
         "apply_drug",
         "run_exposure",
         "describe_exposure",
@@ -447,7 +451,16 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         translate_files=lambda *arguments, **options: {"files": []},
         read_tables=dict,
     )
-    for name in ("workflow", "verify", "biology", "verify_files", "bench", "mechanisms", "evidence"):
+    for name in (
+        "workflow",
+        "verify",
+        "biology",
+        "verify_files",
+        "bench",
+        "mechanisms",
+        "evidence",
+        "tuning",
+    ):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)
 

@@ -30,6 +30,35 @@ EngineOption = Annotated[
     ),
 ]
 
+Window = Annotated[
+    str | None,
+    typer.Option("--window", metavar="TIME", help="Length of the counting window, such as '1.28 s'."),
+]
+COLUMNS = "Where columns have other names"
+OrientationColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--orientation-column",
+        metavar="NAME",
+        help="Of orientations or directions.",
+        rich_help_panel=COLUMNS,
+    ),
+]
+ConditionColumn = Annotated[
+    str | None,
+    typer.Option("--condition-column", metavar="NAME", help="Of conditions.", rich_help_panel=COLUMNS),
+]
+SpikesColumn = Annotated[
+    str | None,
+    typer.Option("--spikes-column", metavar="NAME", help="Of spike counts.", rich_help_panel=COLUMNS),
+]
+TrialsTable = Annotated[
+    str | None,
+    typer.Option(
+        "--trials-table", metavar="NAME", help="Table of trials of an NWB file.", rich_help_panel=COLUMNS
+    ),
+]
+
 
 def require_output(output: Path | None, overwrite: bool) -> None:
     """Refuse --overwrite where nothing is written.

@@ -12,8 +12,28 @@ from typing import Annotated, Any
 import typer
 
 import ketune
-from ketune import _cli_apply, _cli_batch, _cli_evidence, _cli_exposure, _cli_reproduce, _console
-from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed, require_output
+from ketune import (
+    _cli_apply,
+    _cli_batch,
+    _cli_evidence,
+    _cli_exposure,
+    _cli_inspect,
+    _cli_reproduce,
+    _console,
+)
+from ketune._cli_options import (
+    ConditionColumn,
+    Engine,
+    EngineOption,
+    Json,
+    OrientationColumn,
+    Overwrite,
+    Seed,
+    SpikesColumn,
+    TrialsTable,
+    Window,
+    require_output,
+)
 from ketune.errors import InputError
 
 app = typer.Typer(
@@ -109,16 +129,13 @@ def demo(
 
 @app.command()
 def fit(
-    data: Annotated[Path, typer.Argument(metavar="DATA.csv", help="The recording, as described above.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="The recording, as described above.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the fit goes.")],
     model: Annotated[
         Path | None,
         typer.Option("--model", metavar="FILE.toml", help="Another model neuron than the default one."),
     ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option("--window", metavar="TIME", help="Length of the counting window, such as '1.28 s'."),
-    ] = None,
+    window: Window = None,
     neuron: Annotated[
         str | None,
         typer.Option("--neuron", metavar="NAME", help="Which neuron, where the file holds several."),
@@ -133,6 +150,10 @@ def fit(
         bool, typer.Option("--fold", help="Orientations are directions, 0 to 360: fold them onto 0 to 180.")
     ] = False,
     radians: Annotated[bool, typer.Option("--radians", help="Orientations are in radians.")] = False,
+    orientation_column: OrientationColumn = None,
+    condition_column: ConditionColumn = None,
+    spikes_column: SpikesColumn = None,
+    trials_table: TrialsTable = None,
     spontaneous: Annotated[
         str | None,
         typer.Option(
@@ -235,7 +256,8 @@ def fit(
 ) -> _console.Answer:
     """Fit the model neuron to a recording of orientation tuning.
 
-    DATA.csv has one row for each trial; the orientation is in degrees, and empty where the screen was blank:
+    DATA is a .csv, .parquet, .mat or .nwb file; `ketune inspect DATA` shows what of it can be fitted. A .csv has one
+    row for each trial; the orientation is in degrees, and empty where the screen was blank:
 
     ```
     orientation_deg,trial,spikes,condition,window_s
@@ -247,13 +269,15 @@ def fit(
 
     The columns orientation_deg, trial and spikes (a count) are required. condition is "control" where it is left out;
     window_s, the length of the counting window, may be given by --window instead; a column neuron tells several neurons
-    apart. Trial numbers may differ between orientations, and orientations may be missing.
+    apart. Trial numbers may differ between orientations, and orientations may be missing. docs/recordings.md has the
+    layouts of the other formats.
 
     Examples:
 
     ```
     ketune fit recording.csv -o cell7
     ketune fit population.csv -o cell7 --neuron 7 --window "1.28 s" --fold
+    ketune fit session.nwb -o unit12 --neuron 12 --window "1 s"
     ketune fit recording.csv -o cell7 --with ketamine --compare
     ```
 
@@ -262,8 +286,12 @@ def fit(
 
     The exit code is 1 where the fit did not converge.
     """
+    from ketune.recordings import Layout
     from ketune.workflow import fit_recording
 
+    layout = Layout(
+        orientation=orientation_column, condition=condition_column, spikes=spikes_column, trials=trials_table
+    )
     return _console.perform(
         lambda progress: fit_recording(
             data,
@@ -274,6 +302,7 @@ def fit(
             condition=condition,
             fold=fold,
             radians=radians,
+            layout=layout,
             spontaneous=spontaneous,
             seed=seed,
             starts=starts,
@@ -295,6 +324,9 @@ def fit(
         _describe_fit,
         as_json=json,
     )
+
+
+app.command()(_cli_inspect.inspect)
 
 
 app.command()(_cli_apply.apply)

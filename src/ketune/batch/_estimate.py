@@ -62,4 +62,5 @@ def _recording(job: Job, request: FitRequest, plan: BatchPlan) -> Recording:
         neuron=request.neuron,
         fold=request.fold,
         radians=request.radians,
+        layout=request.layout,
     )

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ketune.batch._settings import ApplySettings, FitSettings
+from ketune.recordings import Layout
 from ketune.workflow import DrugRequest, FitRequest
 
 _KEY_DIGITS = 12
@@ -76,6 +77,7 @@ class Job(_Strict):
     window: str | None = None
     fold: bool = False
     radians: bool = False
+    layout: Layout = Layout()
     spontaneous: str | None = None
     joint: tuple[str, ...] = ()
     joint_files: tuple[InputFile, ...] = ()
@@ -130,6 +132,7 @@ class Job(_Strict):
             window=self.window,
             fold=self.fold,
             radians=self.radians,
+            layout=self.layout,
             spontaneous=self.spontaneous,
             joint=(*self.joint, *(str(root / f.path) for f in self.joint_files)),
             actions=self.actions,

@@ -86,6 +86,7 @@ def _planned(path: Path, settings: BatchSettings, progress: Progress) -> BatchPl
                     window=source.settings.window,
                     fold=source.settings.fold,
                     radians=source.settings.radians,
+                    layout=source.settings.layout,
                     spontaneous=source.settings.spontaneous,
                     joint=joint,
                     joint_files=joint_files,

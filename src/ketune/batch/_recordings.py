@@ -90,7 +90,7 @@ def _neurons(entry: RecordingSettings, path: Path, where: str) -> tuple[str | No
     if entry.neuron != "*":
         return (entry.neuron,) if isinstance(entry.neuron, str) else entry.neuron
     try:
-        return tuning.neurons_in(path)
+        return tuning.neurons_in(path, entry.layout)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

@@ -19,6 +19,7 @@ from pydantic import (
 
 from ketune import _toml, units
 from ketune.errors import InputError
+from ketune.recordings import Layout
 from ketune.workflow import DrugRequest
 
 Name = Annotated[str, Field(min_length=1)]
@@ -44,6 +45,8 @@ class RecordingSettings(_Strict):
         In results; the file's name without ending where it is not given.
     neuron
         ``"*"`` takes every neuron of the file.
+    orientation_column, condition_column, spikes_column, trials_table
+        Names in the file that differ from those of docs/recordings.md.
     joint
         ``with`` in the file: further conditions, or files, that are fitted together with the control.
     """
@@ -58,7 +61,16 @@ class RecordingSettings(_Strict):
     fold: bool = False
     radians: bool = False
     spontaneous: str | None = None
+    orientation_column: str | None = None
+    condition_column: str | None = None
+    spikes_column: str | None = None
+    trials_table: str | None = None
     joint: tuple[str, ...] = Field((), alias="with")
+
+    @property
+    def layout(self) -> Layout:
+        """The names that differ."""
+        return Layout(self.orientation_column, self.condition_column, self.spikes_column, self.trials_table)
 
     @field_validator("joint", mode="before")
     @classmethod

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ketune.errors import InputError
+from ketune.recordings import DEFAULT_CONDITION
 from ketune.tuning._shapes import wrap_orientation
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-DEFAULT_CONDITION = "control"
 _SAME_ORIENTATION_DEG = 1e-3
 
 

@@ -34,6 +34,7 @@ from ketune.inference import (
 )
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
+from ketune.recordings import Layout, is_csv
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
 from ketune.tuning import Recording
 from ketune.workflow._estimates import PointFit, from_silent_twin, from_surface
@@ -67,6 +68,7 @@ def fit_recording(
     condition: str | None = None,
     fold: bool = False,
     radians: bool = False,
+    layout: Layout | None = None,
     spontaneous: str | None = None,
     seed: int = 1,
     starts: int | None = None,
@@ -93,12 +95,13 @@ def fit_recording(
     Parameters
     ----------
     data
-        Recording as CSV (docs/recordings.md), or one already read; ``window`` to ``radians`` then have no effect.
+        Recording as CSV, Parquet, MAT or NWB (docs/recordings.md), or one already read; ``window`` to ``layout`` then
+        have no effect.
     output
         Directory of the fit.
     model, morphology
         Cell model (TOML) and morphology (SWC, ASC); the shipped ones if not given.
-    window, neuron, condition, fold, radians
+    window, neuron, condition, fold, radians, layout
         How to read the recording: see :func:`ketune.tuning.read_recording`.
     spontaneous
         Rate on a blank screen ("2 Hz") where the recording has no blank trials. Where it is not known either, the
@@ -158,6 +161,7 @@ def fit_recording(
             condition=condition,
             fold=fold,
             radians=radians,
+            layout=layout,
             spontaneous=spontaneous,
             seed=seed,
             starts=starts,
@@ -382,10 +386,7 @@ def fit_to_directory(
             )
             write_text(folder / SUMMARY_FILE, text + "\n")
         write_json(folder / "fit.json", document, FORMAT)
-        if data_file is not None:
-            shutil.copyfile(data_file, folder / "recording.csv")
-        else:
-            recording.to_csv(folder / "recording.csv")
+        _store_recording(folder, recording, data_file)
     return {
         "status": status,
         "message": message,
@@ -400,6 +401,14 @@ def fit_to_directory(
         "replay": replay,
         **{name: document[name] for name in _INFERRED if name in document},
     }
+
+
+def _store_recording(folder: Path, recording: Recording, data_file: Path | None) -> None:
+    """Keep what was fitted as recording.csv: the file itself where it is one, else the recording."""
+    if data_file is not None and is_csv(data_file):
+        shutil.copyfile(data_file, folder / "recording.csv")
+    else:
+        recording.to_csv(folder / "recording.csv")
 
 
 def _spontaneous_fields(

@@ -11,6 +11,7 @@ from ketune.cell import Cell
 from ketune.errors import InputError
 from ketune.fitting import BOUND, Effort, effort_named
 from ketune.inference import InferenceEffort
+from ketune.recordings import Layout
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS
 from ketune.workflow._fit_plan import FitPlan, Inference, cell_from, plan_fit
@@ -29,6 +30,7 @@ class FitRequest:
     condition: str | None = None
     fold: bool = False
     radians: bool = False
+    layout: Layout | None = None
     spontaneous: str | None = None
     seed: int = 1
     starts: int | None = None
@@ -70,6 +72,7 @@ class FitRequest:
                 condition=wanted,
                 fold=self.fold,
                 radians=self.radians,
+                layout=self.layout,
             )
 
         self.step_error()
