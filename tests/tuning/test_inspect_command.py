@@ -16,8 +16,10 @@ from pyarrow import parquet
 from pynwb import NWBHDF5IO, NWBFile
 
 from ketune import _console, cli
+from ketune.recordings import Layout
 from ketune.tuning import Recording, inspect_recording, read_recording, shipped_recording
 from ketune.workflow import _fit
+from ketune.workflow._fit_plan import FitPlan
 
 DIRECTIONS = [0.0, 90.0, 180.0, 270.0]
 
@@ -54,8 +56,8 @@ def read_by_fit(monkeypatch: pytest.MonkeyPatch, command: str) -> Recording:
     """What `ketune fit` would fit."""
     found: list[Recording] = []
 
-    def stop(recording: Recording, *arguments: object, **options: object) -> None:
-        found.append(recording)
+    def stop(plan: FitPlan, *arguments: object, **options: object) -> None:
+        found.append(plan.recording)
         raise Read
 
     monkeypatch.setattr(_fit, "fit_to_directory", stop)
@@ -86,10 +88,15 @@ def test_a_session_and_the_commands_that_fit_it(
     }
     assert drug["condition"] == "ketamine"
 
+    layout = Layout(condition="drug")
     for entry in (first, second):
         recording = read_by_fit(monkeypatch, entry["command"])
-        assert (recording.name, int(recording.spikes.sum())) == (entry["neuron"], entry["spikes"])
-        assert recording.conditions() == ("control", "ketamine")
+        assert recording.name == entry["neuron"]
+        # Directions of several conditions are fitted one condition at a time.
+        assert recording.conditions() == ("control",)
+        whole = read_recording(path, neuron=entry["neuron"], fold=True, layout=layout)
+        assert int(whole.spikes.sum()) == entry["spikes"]
+        np.testing.assert_array_equal(recording.spikes, whole.spikes[whole.condition == "control"])
 
 
 def test_the_same_for_people(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +106,10 @@ def test_the_same_for_people(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert lines[0] == f"{path}: NWB, 2 neurons"
     assert "    not used: contrast (2 values)" in lines
     assert "    control: deg (trials) 0 (4), 90 (4); blank trials: 2" in lines
-    assert f"    ketune fit {path} -o s-12 --neuron 12 --condition-column drug --fold" in lines
+    assert (
+        f"    ketune fit {path} -o s-12 --neuron 12 --condition-column drug --fold --condition control"
+        in lines
+    )
     assert lines[-1] == "add --with ketamine to fit that condition together with control"
 
 
@@ -145,7 +155,8 @@ def test_tables_of_the_other_formats(
             assert listed["orientation_deg"] == moments.orientation_deg.tolist()
             assert listed["trials"] == moments.n_trials.tolist()
             assert listed["blank_trials"] == example.counts(None, name).size
-        recording = read_by_fit(monkeypatch, entry["command"])
+        assert read_by_fit(monkeypatch, entry["command"]).conditions() == ("control",)
+        recording = read_recording(path)
         for condition in example.conditions():
             np.testing.assert_array_equal(recording.mean(condition), example.mean(condition))
             np.testing.assert_array_equal(recording.variance(condition), example.variance(condition))

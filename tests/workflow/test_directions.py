@@ -7,7 +7,7 @@ import pytest
 
 from ketune import tuning
 from ketune.fitting import DirectionCounts
-from ketune.workflow._fit import _observed, _trials
+from ketune.workflow._fit_plan import observed, trials_of
 
 
 @pytest.fixture
@@ -27,15 +27,15 @@ def folded() -> tuning.Recording:
 
 
 def test_directions_stay_apart_in_the_fit_and_their_difference_leaves_the_check(folded):
-    both = _observed(folded, 0.0, None)
+    both = observed(folded, 0.0, None)
     assert isinstance(both, DirectionCounts)
     assert [len(c) for c in both.counts] == [30, 30]
     there, back = both.counts
     assert there.mean() > 2 * back.mean()
-    trials = _trials(folded, 0.0, None)
+    trials = trials_of(folded, 0.0, None)
     assert trials.mean() == pytest.approx(folded.counts(0.0).mean())
     assert trials.var() < 0.5 * folded.counts(0.0).var()
 
 
 def test_a_blank_has_no_direction(folded):
-    np.testing.assert_array_equal(_observed(folded, None, None), folded.counts(None))
+    np.testing.assert_array_equal(observed(folded, None, None), folded.counts(None))

@@ -112,7 +112,7 @@ def _command(path: Path, neuron: str, conditions: Sequence[str], options: Sequen
     name = "-".join(part for part in (path.stem, neuron) if part)
     output = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "fit"
     first = DEFAULT_CONDITION if DEFAULT_CONDITION in conditions else conditions[0]
-    chosen = ("--condition", first) if len(conditions) > 1 and first != DEFAULT_CONDITION else ()
+    chosen = ("--condition", first) if len(conditions) > 1 else ()
     return shlex.join(("ketune", "fit", str(path), "-o", output, *options, *chosen))
 
 
