@@ -10,20 +10,46 @@ from ketune.workflow._emulator import Budget
 from ketune.workflow._exposure import describe as describe_exposure
 from ketune.workflow._exposure import run_exposure
 from ketune.workflow._fit import fit_recording
+from ketune.workflow._fit_files import (
+    APPLY_SEED,
+    CHECK_SEED,
+    FIT_FILE,
+    cell_from,
+    check_same_cell,
+    morphology_file,
+    neuron_of,
+    read_application,
+    read_fit,
+    recording_of,
+)
 from ketune.workflow._report import write_report
+from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron
 
 __all__ = [
+    "APPLY_SEED",
+    "CHECK_SEED",
+    "CONTROL",
+    "FIT_FILE",
     "Budget",
+    "Condition",
     "DoseAttribution",
     "DoseRange",
     "DoseResponse",
     "DrugRequest",
+    "FittedNeuron",
     "apply_drug",
     "attribute",
+    "cell_from",
+    "check_same_cell",
     "describe_exposure",
     "dose_range",
     "dose_response",
     "fit_recording",
+    "morphology_file",
+    "neuron_of",
+    "read_application",
+    "read_fit",
+    "recording_of",
     "relevant_parameters",
     "run_demo",
     "run_exposure",

@@ -13,8 +13,6 @@ import numpy as np
 
 from ketune import tuning, units
 from ketune.afferents import Drive
-from ketune.cell import Cell
-from ketune.cell_model import build_cell, read_model
 from ketune.engines import create, describe
 from ketune.errors import InputError
 from ketune.fitting import (
@@ -42,13 +40,13 @@ from ketune.inference import (
     findings,
     fit_neuron,
 )
-from ketune.morphology import read_morphology
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
 from ketune.surface import known_surface
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS, PointFit, from_silent_twin, from_surface
+from ketune.workflow._fit_files import CHECK_SEED, FIT_FILE, FIT_FORMAT, RECORDING_FILE, cell_from
 from ketune.workflow._inference_files import (
     SUMMARY_FILE,
     check_fields,
@@ -69,10 +67,8 @@ from ketune.workflow._joint import (
 from ketune.workflow._scores import REQUIRED, Scores, score
 from ketune.workflow._simulation import CONTROL, FittedNeuron, summary_fields
 
-FORMAT = "ketune-fit/1"
 # Fewer trials than this at an orientation are all fitted: half of them would carry too little.
 _SPLIT_FROM_TRIALS = 20
-_CHECK_SEED = 700_001
 _LARGEST_DT_MS = 0.2
 ESTIMATORS = ("auto", "surface", "silent")
 # What an inference adds to the answer.
@@ -166,13 +162,14 @@ def fit_recording(
         The recording, model, morphology or directory cannot be used. Nothing is written then.
     """
 
+    reading: dict[str, Any] = {"window": window, "neuron": neuron, "fold": fold, "radians": radians}
+
     def read(path: str | Path, wanted: str | None) -> Recording:
-        return tuning.read_recording(
-            path, window=window, neuron=neuron, condition=wanted, fold=fold, radians=radians
-        )
+        return tuning.read_recording(path, condition=wanted, **reading)
 
     # Conditions that are fitted together may share a file: it is then read whole.
-    recording = data if isinstance(data, Recording) else read(data, None if joint else condition)
+    wanted = None if joint else condition
+    recording = data if isinstance(data, Recording) else read(data, wanted)
     if joint and condition is None:
         condition = DEFAULT_CONDITION if DEFAULT_CONDITION in recording.conditions() else None
     further = further_conditions(joint, recording, lambda path: read(path, None))
@@ -181,6 +178,9 @@ def fit_recording(
         Path(output),
         cell_source={"model": model, "morphology": morphology},
         data_file=None if isinstance(data, Recording) else Path(data),
+        reading=None
+        if isinstance(data, Recording)
+        else {name: value for name, value in {**reading, "condition": wanted}.items() if value},
         condition=condition,
         spontaneous_hz=None if spontaneous is None else units.parse(spontaneous, "Hz", "--spontaneous"),
         seed=seed,
@@ -237,14 +237,6 @@ def _inference_effort(effort: str, starts: int | None, posterior: bool | None) -
     return found
 
 
-def cell_from(source: dict[str, Any]) -> Cell:
-    """The cell that a fit's settings describe: paths of model and morphology, or None for the shipped ones."""
-    model, morphology = source.get("model"), source.get("morphology")
-    return build_cell(
-        read_model(model) if model else None, read_morphology(morphology) if morphology else None
-    )
-
-
 def fit_to_directory(
     recording: Recording,
     output: Path,
@@ -260,10 +252,12 @@ def fit_to_directory(
     progress: Progress,
     inference: Inference | None = None,
     dt_error: float | None = None,
+    reading: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The work of :func:`fit_recording` on a recording already read.
 
-    With ``dt_error`` the steps are those that :meth:`Fitter.step_sizes` finds for it.
+    With ``dt_error`` the steps are those that :meth:`Fitter.step_sizes` finds for it. ``reading`` says how
+    ``data_file`` was read, so that its copy can be read again.
     """
     check_output_directory(output, "fit", overwrite=overwrite)
     has_blank = recording.has_blank_in(condition)
@@ -369,13 +363,13 @@ def fit_to_directory(
     check = neuron.counts(
         CONTROL,
         trials=effort.check_trials,
-        seed=_CHECK_SEED + seed,
+        seed=CHECK_SEED + seed,
         progress=progress,
         text="check with spikes",
     )
     test = [_trials(held_out, o, condition) for o in orientations]
     scores = score(check.only(np.isfinite(check.orientation_deg)), test, seed=seed)
-    replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=_CHECK_SEED + seed, progress=progress)
+    replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=CHECK_SEED + seed, progress=progress)
     summary = neuron.summary(check)
     status, message = _verdict(fit, scores)
     document: dict[str, Any] = {
@@ -417,11 +411,12 @@ def fit_to_directory(
             "recorded": summary_fields(tuning.summarise_recording(recording, condition)),
             "spiking": summary_fields(summary),
         },
-        "traces": [neuron.traces(CONTROL, orientation_deg=summary.preferred_deg, seed=_CHECK_SEED + seed)],
+        "traces": [neuron.traces(CONTROL, orientation_deg=summary.preferred_deg, seed=CHECK_SEED + seed)],
         "history": [{"stage": stage, "log_likelihood": value} for stage, value in fit.history],
         "settings": {
             "seed": seed,
             "condition": condition,
+            "reading": {"fold": recording.direction_deg is not None} if reading is None else reading,
             "effort": asdict(effort),
             "cell": {k: None if v is None else str(Path(v).resolve()) for k, v in cell_source.items()},
             "drive": Drive().as_dict(),
@@ -468,11 +463,11 @@ def fit_to_directory(
                 seconds=document["seconds"],
             )
             write_text(folder / SUMMARY_FILE, text + "\n")
-        write_json(folder / "fit.json", document, FORMAT)
+        write_json(folder / FIT_FILE, document, FIT_FORMAT)
         if data_file is not None:
-            shutil.copyfile(data_file, folder / "recording.csv")
+            shutil.copyfile(data_file, folder / RECORDING_FILE)
         else:
-            recording.to_csv(folder / "recording.csv")
+            recording.to_csv(folder / RECORDING_FILE)
     return {
         "status": status,
         "message": message,

@@ -1,0 +1,120 @@
+"""What a directory of a fit holds, read back: document, cell, recording, parameter sets as neurons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ketune.afferents import Drive
+from ketune.cell import Cell
+from ketune.cell_model import build_cell, read_model
+from ketune.engines.jax_engine import JaxEngine
+from ketune.errors import InputError
+from ketune.morphology import DEFAULT_MORPHOLOGY, read_morphology
+from ketune.storage import read_json, slug
+from ketune.tuning import Recording, read_recording
+from ketune.workflow._simulation import FittedNeuron
+
+FIT_FORMAT, APPLY_FORMAT = "ketune-fit/1", "ketune-apply/1"
+FIT_FILE, RECORDING_FILE = "fit.json", "recording.csv"
+# A fit's check with spikes and what is applied to it have trials of their own: these are added to its seed.
+CHECK_SEED, APPLY_SEED = 700_001, 800_001
+
+
+def read_fit(directory: Path) -> dict[str, Any]:
+    """The document of a fit.
+
+    Raises
+    ------
+    InputError
+        There is none, or an older ketune wrote it.
+    """
+    fit = read_json(directory / FIT_FILE, FIT_FORMAT)
+    if "drive" not in fit.get("settings", {}):
+        raise older(directory)
+    return fit
+
+
+def read_application(directory: Path, name: str) -> dict[str, Any]:
+    """The document of what `ketune apply` added to a fit under this name.
+
+    Raises
+    ------
+    InputError
+        There is none of this name.
+    """
+    path = directory / f"apply-{slug(name)}.json"
+    if not path.exists():
+        known = [file.stem.removeprefix("apply-") for file in sorted(directory.glob("apply-*.json"))]
+        there = f"there are {', '.join(known)}" if known else "nothing has been applied to this fit"
+        raise InputError(f"{directory}: no application '{name}'; {there}")
+    return read_json(path, APPLY_FORMAT)
+
+
+def older(directory: Path) -> InputError:
+    """What to say of a fit that lacks something."""
+    return InputError(f"{directory / FIT_FILE}: written by an older ketune; fit again with --overwrite")
+
+
+def cell_from(source: dict[str, Any]) -> Cell:
+    """The cell that a fit's settings describe: paths of model and morphology, or None for the shipped ones."""
+    model, morphology = source.get("model"), source.get("morphology")
+    return build_cell(
+        read_model(model) if model else None, read_morphology(morphology) if morphology else None
+    )
+
+
+def check_same_cell(directory: Path, fit: dict[str, Any], cell: Cell) -> None:
+    """Refuse a cell that is not the fitted one any more.
+
+    Raises
+    ------
+    InputError
+        Its compartments are others: the files of model or morphology have changed.
+    """
+    if cell.table.sha256() != fit["settings"]["compartments_sha256"]:
+        raise InputError(
+            f"{directory / FIT_FILE}: its cell has changed since the fit; fit again with --overwrite"
+        )
+
+
+def morphology_file(fit: dict[str, Any]) -> Path:
+    """The file of the fitted cell's dendritic tree."""
+    own = fit["settings"]["cell"].get("morphology")
+    return DEFAULT_MORPHOLOGY if own is None else Path(own)
+
+
+def neuron_of(cell: Cell, fit: dict[str, Any], kept: dict[str, Any], engine: JaxEngine) -> FittedNeuron:
+    """One of the fit's kept parameter sets, ready to simulate."""
+    return FittedNeuron(
+        cell,
+        kept["values"],
+        placement_seed=int(kept["placement_seed"]),
+        orientation_deg=tuple(fit["recording"]["orientation_deg"]),
+        window_ms=fit["recording"]["window_s"] * 1e3,
+        engine=engine,
+        drive=Drive(**fit["settings"]["drive"]),
+    )
+
+
+def recording_of(directory: Path, fit: dict[str, Any]) -> Recording:
+    """The fitted recording, from its copy in the directory.
+
+    Raises
+    ------
+    InputError
+        The copy is missing or another, or an older ketune wrote the fit.
+    """
+    if "reading" not in fit["settings"]:
+        raise older(directory)
+    recording = read_recording(directory / RECORDING_FILE, **fit["settings"]["reading"])
+    condition = fit["settings"]["condition"]
+    counts = [len(recording.counts(o, condition)) for o in recording.orientations(condition)]
+    if (
+        list(recording.orientations(condition)) != fit["recording"]["orientation_deg"]
+        or counts != fit["recording"]["n_trials"]
+    ):
+        raise InputError(
+            f"{directory / RECORDING_FILE}: its trials are not those of the fit; put the fitted recording back"
+        )
+    return recording
