@@ -29,6 +29,7 @@ COMMANDS = [
     "exposure",
     "evidence",
     "report",
+    "export",
     "verify",
     "translate",
     "bench",
@@ -433,6 +434,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "show_effects",
         "describe_effects",
         "write_report",
+        "export_fit",
         "run_verify",
         "run_biology",
         "run_bench",
@@ -447,7 +449,16 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         translate_files=lambda *arguments, **options: {"files": []},
         read_tables=dict,
     )
-    for name in ("workflow", "verify", "biology", "verify_files", "bench", "mechanisms", "evidence"):
+    for name in (
+        "workflow",
+        "verify",
+        "biology",
+        "verify_files",
+        "bench",
+        "mechanisms",
+        "evidence",
+        "export",
+    ):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)
 

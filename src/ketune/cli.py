@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import ketune
-from ketune import _cli_apply, _cli_evidence, _cli_exposure, _cli_reproduce, _console
+from ketune import _cli_apply, _cli_evidence, _cli_export, _cli_exposure, _cli_reproduce, _console
 from ketune._cli_options import Engine, EngineOption, Json, Overwrite, Seed, require_output
 from ketune.errors import InputError
 
@@ -337,6 +337,9 @@ def report(
         _describe_summary,
         as_json=json,
     )
+
+
+app.command()(_cli_export.export)
 
 
 @app.command()
