@@ -14,6 +14,7 @@ from ketune.fitting import PARAMETERS, effort_named
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 from ketune.pharmacology import effect, effect_record, load_drug
 from ketune.storage import result_directory, write_json
+from ketune.surface import surface_key
 from ketune.tuning import Recording
 
 ORIENTATIONS = [0.0, 45.0, 90.0, 135.0]
@@ -94,6 +95,7 @@ def fit_document() -> dict[str, Any]:
             "drive": Drive().as_dict(),
             "compartments": cell.table.n,
             "compartments_sha256": cell.table.sha256(),
+            "cell_key": surface_key(cell),
         },
     }
 

@@ -61,9 +61,24 @@ def test_the_fit_itself_is_no_output(own: Path, capfd: pytest.CaptureFixture[str
     assert sorted(own.iterdir()) == before
 
 
-def test_a_cell_that_has_changed(own: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    edit(own / "fit.json", lambda fit: fit["settings"].update(compartments_sha256="another"))
+@pytest.mark.parametrize("key", ["compartments_sha256", "cell_key"])
+def test_a_cell_that_has_changed(
+    own: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], key: str
+) -> None:
+    """Its geometry, or only what its mechanisms are set to."""
+    edit(own / "fit.json", lambda fit: fit["settings"].update({key: "another"}))
     assert "its cell has changed since the fit" in refused(capfd, own, "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "key"), [("neuron", "kept_sets"), ("neuron", "check"), ("petab", "parameters")]
+)
+def test_a_damaged_fit(
+    own: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str, key: str
+) -> None:
+    edit(own / "fit.json", lambda fit: fit.pop(key))
+    assert f"fit.json: '{key}' is missing" in refused(capfd, own, "--to", form, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -22,6 +22,7 @@ from ketune.cell_model import build_cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.neuron_problem import NeuronJob, problem_of
 from ketune.events import Events
+from ketune.export._neuron_files import write_morphology
 from ketune.export._neuron_trials import connection_table
 from ketune.morphology import SMALL_MORPHOLOGY, read_morphology
 from ketune.pharmacology import apply_effect, effect_from_record
@@ -187,6 +188,15 @@ class TestFiles:
             assert drawn["step"][own].tolist() == events.step[here].tolist()
             found = [compartment[c] for c in drawn["connection"][own].tolist()]
             assert found == events.compartment[here].tolist()
+
+    def test_another_morphology_becomes_swc(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.asc").write_text(
+            '("CellBody" (CellBody) (0 5 0 1) (5 0 0 1) (0 -5 0 1) (-5 0 0 1))\n((Dendrite) (0 5 0 2) (0 60 0 1))\n'
+        )
+        assert write_morphology(tmp_path, tmp_path / "mine.asc") == "mine.swc"
+        (dendrite,) = read_morphology(tmp_path / "morphology" / "mine.swc").sections[1:]
+        assert (dendrite.region, dendrite.length_um) == ("basal", pytest.approx(55.0))
+        assert not (tmp_path / "morphology" / "SOURCES.md").exists()
 
     def test_morphology_comes_with_its_licence(self, bundle: Path) -> None:
         assert (bundle / "morphology" / "small_pyramidal.swc").read_bytes() == SMALL_MORPHOLOGY.read_bytes()

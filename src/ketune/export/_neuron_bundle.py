@@ -22,9 +22,28 @@ from ketune.export._neuron_trials import (
 from ketune.export._templates import rendered
 from ketune.progress import Progress
 from ketune.storage import write_json, write_text
-from ketune.workflow import cell_from, check_same_cell, morphology_file, read_application, read_fit
+from ketune.workflow import (
+    cell_from,
+    check_same_cell,
+    morphology_file,
+    read_application,
+    read_fit,
+)
 
 FORMAT = "ketune-neuron-bundle/1"
+_OF_FIT = (
+    "recording.name",
+    "recording.orientation_deg",
+    "recording.window_s",
+    "kept_sets",
+    "check",
+    "settings.seed",
+    "settings.cell",
+    "settings.compartments_sha256",
+    "settings.effort.spiking_dt_ms",
+    "settings.effort.replay_trials",
+)
+_OF_APPLICATION = ("name", "conditions", "drug", "route", "provenance.seed")
 # Beyond those that NEURON replayed after the fit.
 _MORE_TRIALS = 4
 
@@ -46,8 +65,8 @@ def write_bundle(
     InputError
         No fit or application, one of an older ketune, or a cell that has changed since.
     """
-    fit = read_fit(directory)
-    applied = None if application is None else read_application(directory, application)
+    fit = read_fit(directory, *_OF_FIT)
+    applied = None if application is None else read_application(directory, application, *_OF_APPLICATION)
     cell = cell_from(fit["settings"]["cell"])
     check_same_cell(directory, fit, cell)
     if trials is None:

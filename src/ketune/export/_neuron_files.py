@@ -189,12 +189,12 @@ def write_counts(folder: Path, trials: Trials, counts: np.ndarray) -> None:
     """What the NEURON engine counted in every trial, and the report's tuning curves."""
     labels = [one.condition.label for one in trials.shown]
     expected = (
-        (labels[condition], orientation if np.isfinite(orientation) else None, number, spikes)
+        (labels[condition], float(orientation) if np.isfinite(orientation) else None, number, spikes)
         for (condition, orientation, number), spikes in zip(trials.of_lane, counts.tolist(), strict=True)
     )
     write_rows(folder / "expected_counts.csv", ("condition", "orientation_deg", "trial", "spikes"), expected)
     reported = (
-        (label, orientation, mean, sem, one.reported["n_trials"])
+        (label, None if orientation is None else float(orientation), mean, sem, one.reported["n_trials"])
         for label, one in zip(labels, trials.shown, strict=True)
         for orientation, mean, sem in zip(
             *(one.reported[name] for name in ("orientation_deg", "mean", "sem")), strict=True

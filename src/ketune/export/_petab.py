@@ -64,7 +64,7 @@ def write_petab(directory: Path, folder: Path) -> dict[str, Any]:
     InputError
         No fit, one of an older ketune, or its recording is missing or changed.
     """
-    fit = read_fit(directory)
+    fit = read_fit(directory, "parameters", "recording.orientation_deg", "recording.n_trials")
     recording = recording_of(directory, fit)
     labels = [entry["label"] for entry in fit.get("conditions", ())] or [
         fit["settings"]["condition"] or DEFAULT_CONDITION

@@ -43,7 +43,7 @@ from ketune.inference import (
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
-from ketune.surface import known_surface
+from ketune.surface import known_surface, surface_key
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS, PointFit, from_silent_twin, from_surface
 from ketune.workflow._fit_files import CHECK_SEED, FIT_FILE, FIT_FORMAT, RECORDING_FILE, cell_from
@@ -424,6 +424,7 @@ def fit_to_directory(
             "bias_correction": fit.bias_correction,
             "compartments": cell.table.n,
             "compartments_sha256": cell.table.sha256(),
+            "cell_key": surface_key(cell),
         },
         "provenance": provenance(seed=seed, engine=describe(spiking))
         | ({} if steps is None else {"time_steps": _steps_fields(steps)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ketune.engines.jax_engine import JaxEngine
 from ketune.errors import InputError
 from ketune.morphology import DEFAULT_MORPHOLOGY, read_morphology
 from ketune.storage import read_json, slug
+from ketune.surface import surface_key
 from ketune.tuning import Recording, read_recording
 from ketune.workflow._simulation import FittedNeuron
 
@@ -21,34 +23,46 @@ FIT_FILE, RECORDING_FILE = "fit.json", "recording.csv"
 CHECK_SEED, APPLY_SEED = 700_001, 800_001
 
 
-def read_fit(directory: Path) -> dict[str, Any]:
-    """The document of a fit.
+def read_fit(directory: Path, *needed: str) -> dict[str, Any]:
+    """The document of a fit, which has the ``needed`` entries ("settings.effort").
 
     Raises
     ------
     InputError
-        There is none, or an older ketune wrote it.
+        There is none, it is damaged, or an older ketune wrote it.
     """
     fit = read_json(directory / FIT_FILE, FIT_FORMAT)
     if "drive" not in fit.get("settings", {}):
         raise older(directory)
+    _require(fit, directory / FIT_FILE, needed)
     return fit
 
 
-def read_application(directory: Path, name: str) -> dict[str, Any]:
-    """The document of what `ketune apply` added to a fit under this name.
+def read_application(directory: Path, name: str, *needed: str) -> dict[str, Any]:
+    """The document of what `ketune apply` added to a fit under this name, which has the ``needed`` entries.
 
     Raises
     ------
     InputError
-        There is none of this name.
+        There is none of this name, or it is damaged.
     """
     path = directory / f"apply-{slug(name)}.json"
     if not path.exists():
         known = [file.stem.removeprefix("apply-") for file in sorted(directory.glob("apply-*.json"))]
         there = f"there are {', '.join(known)}" if known else "nothing has been applied to this fit"
         raise InputError(f"{directory}: no application '{name}'; {there}")
-    return read_json(path, APPLY_FORMAT)
+    applied = read_json(path, APPLY_FORMAT)
+    _require(applied, path, needed)
+    return applied
+
+
+def _require(document: dict[str, Any], path: Path, keys: Sequence[str]) -> None:
+    for key in keys:
+        inside: Any = document
+        for part in key.split("."):
+            inside = inside.get(part) if isinstance(inside, dict) else None
+        if inside in (None, [], {}):
+            raise InputError(f"{path}: '{key}' is missing; make it again with the command that wrote it")
 
 
 def older(directory: Path) -> InputError:
@@ -70,9 +84,12 @@ def check_same_cell(directory: Path, fit: dict[str, Any], cell: Cell) -> None:
     Raises
     ------
     InputError
-        Its compartments are others: the files of model or morphology have changed.
+        Its compartments, mechanisms or their parameters are others: a file of the model has changed.
     """
-    if cell.table.sha256() != fit["settings"]["compartments_sha256"]:
+    settings = fit["settings"]
+    # Fits of earlier versions have no key.
+    same_model = settings.get("cell_key") in (None, surface_key(cell))
+    if cell.table.sha256() != settings["compartments_sha256"] or not same_model:
         raise InputError(
             f"{directory / FIT_FILE}: its cell has changed since the fit; fit again with --overwrite"
         )

@@ -25,6 +25,7 @@ BLANK = "blank"
 Row = dict[str, str]
 
 
+@cache
 def read_table(name: str) -> list[Row]:
     """The rows of a CSV file of this folder."""
     with open(HERE / name, newline="", encoding="utf-8") as file:
