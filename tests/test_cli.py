@@ -30,6 +30,7 @@ COMMANDS = [
     "exposure",
     "evidence",
     "report",
+    "export",
     "verify",
     "translate",
     "bench",
@@ -437,6 +438,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "show_effects",
         "describe_effects",
         "write_report",
+        "export_fit",
         "run_verify",
         "run_biology",
         "run_bench",
@@ -460,6 +462,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "mechanisms",
         "evidence",
         "tuning",
+        "export",
     ):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)

@@ -16,6 +16,7 @@ from ketune import (
     _cli_apply,
     _cli_batch,
     _cli_evidence,
+    _cli_export,
     _cli_exposure,
     _cli_inspect,
     _cli_reproduce,
@@ -376,6 +377,9 @@ def report(
         _describe_summary,
         as_json=json,
     )
+
+
+app.command()(_cli_export.export)
 
 
 @app.command()

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,11 @@ def jsonable(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return jsonable(value.tolist())
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def slug(text: str) -> str:
+    """A name of the user's as part of a file's name: small letters, digits, dots, and hyphens for all else."""
+    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")
 
 
 @contextmanager

@@ -148,7 +148,7 @@ def test_verdict_against_reports_tells_no_shift_from_the_other_direction() -> No
 
 def sentences(fit: dict[str, Any], applied: dict[str, Any] | None = None) -> dict[str, tuple[str, str]]:
     applications = () if applied is None else (Application.model_validate(applied),)
-    result = Result(Path("x"), Fit.model_validate(fit), applications)
+    result = Result(Path("x"), Fit.model_validate(fit), applications, tuple("ab"[: len(applications)]))
     return {s.about: (s.mark, s.text.replace("\N{NO-BREAK SPACE}", " ")) for s in verdict(result)}
 
 

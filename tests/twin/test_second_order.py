@@ -12,7 +12,7 @@ from ketune import mechanisms
 from ketune.cell import Cell, Placement
 from ketune.cell_model import build_cell
 from ketune.compartments import build
-from ketune.engines import neuron_worker
+from ketune.engines import neuron_model
 from ketune.engines.jax_engine import JaxEngine
 from ketune.engines.neuron_engine import run_neuron
 from ketune.engines.neuron_problem import NeuronJob, problem_of
@@ -164,7 +164,7 @@ def test_refused_files_would_be_wrong_in_neuron():
     job = NeuronJob(case.cell, case.events.take(first), record="all", variables=[("NMDA5", "glu")])
     mechanisms.load_into_neuron()
     problem = replace(problem_of(job, libraries=()), second_order=True)
-    _, variables = neuron_worker.simulate(problem)
+    _, variables = neuron_model.simulate(problem)
     glu = variables[:, np.argmax(variables.max(axis=0))]
     peak = int(np.argmax(glu))
     tau_ms = 40 * DT / np.log(glu[peak] / glu[peak + 40])

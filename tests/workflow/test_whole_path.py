@@ -338,6 +338,44 @@ class TestOptions:
             assert words in text
 
 
+class TestExport:
+    """The directories that `ketune fit` and `apply` really write."""
+
+    def test_a_bundle_for_neuron_has_the_counts_of_the_replay(
+        self, application: tuple[Path, dict[str, Any]], tmp_path: Path
+    ) -> None:
+        done = ketune(
+            "export",
+            application[0],
+            "--apply",
+            "ketamine-topical",
+            "--trials",
+            1,
+            "-o",
+            tmp_path / "out",
+            "--json",
+        )
+        assert done.returncode == 0, done.stderr
+        printed = json.loads(done.stdout)
+        assert printed["conditions"] == ["before", "30 min", "120 min"]
+        assert printed["trials"] == 3 * (len(ORIENTATIONS) + 1)
+        counts = (tmp_path / "out" / "expected_counts.csv").read_text().splitlines()[1:]
+        assert len(counts) == printed["trials"]
+        assert any(int(line.rpartition(",")[2]) > 0 for line in counts)
+        assert (tmp_path / "out" / "parameters" / "30-min" / "nmda.csv").exists()
+
+    def test_tables_hold_the_recording(
+        self, fit: tuple[Path, dict[str, Any], int], inputs: Inputs, tmp_path: Path
+    ) -> None:
+        done = ketune("export", fit[0], "--to", "petab", "-o", tmp_path / "out", "--json")
+        assert done.returncode == 0, done.stderr
+        rows = (tmp_path / "out" / "measurements.tsv").read_text().splitlines()[1:]
+        recorded = inputs.recording.read_text().splitlines()[1:]
+        assert sorted(int(row.split("\t")[2]) for row in rows) == sorted(
+            int(row.rpartition(",")[2]) for row in recorded
+        )
+
+
 def test_report_of_a_fit_and_its_application(application: tuple[Path, dict[str, Any]]) -> None:
     done = ketune("report", application[0], "--json")
     assert done.returncode == 0, done.stderr

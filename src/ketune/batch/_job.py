@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ketune.batch._settings import ApplySettings, FitSettings
 from ketune.recordings import Layout
+from ketune.storage import slug
 from ketune.workflow import DrugRequest, FitRequest
 
 _KEY_DIGITS = 12
@@ -104,8 +104,7 @@ class Job(_Strict):
     @property
     def folder(self) -> str:
         """Name of its directory."""
-        slug = re.sub(r"[^a-z0-9._]+", "-", self.label.lower()).strip("-.")
-        return f"{slug[:80]}-{self.key}"
+        return f"{slug(self.label)[:80]}-{self.key}"
 
     @property
     def cell_key(self) -> tuple[str | None, str | None]:

@@ -17,7 +17,8 @@ from ketune.batch._settings import BatchSettings, HypothesisSettings, ModelSetti
 from ketune.cell import Cell
 from ketune.errors import InputError
 from ketune.progress import NullProgress, Progress
-from ketune.workflow import DrugRequest, FitRequest, apply_name, cell_from, drug_plan
+from ketune.storage import slug
+from ketune.workflow import DrugRequest, FitRequest, cell_from, drug_plan
 
 _FILES_OF_A_DRUG = ("protocol", "table", "assay")
 
@@ -158,7 +159,7 @@ def _applications(
                 own = str(number) if len(settings.apply) > 1 and entry.name is None else entry.name
                 name = "-".join(part for part in (h and h.name, own) if part) or request.drug
                 yield Application(
-                    name=apply_name(name),
+                    name=slug(name),
                     settings=entry.model_copy(update={"request": request, "name": None}),
                     files=files,
                 )

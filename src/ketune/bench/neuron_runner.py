@@ -15,7 +15,7 @@ import numpy as np
 from ketune import mechanisms
 from ketune.bench.runner import Prepared, Trace, seconds_of, spike_times
 from ketune.bench.workloads import Work, Workload, build
-from ketune.engines import neuron_worker as worker
+from ketune.engines import neuron_model
 from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV
 from ketune.engines.neuron_problem import NeuronJob, problem_of
 
@@ -119,7 +119,7 @@ class _Batch:
     def start(self) -> None:
         """Build and initialise, up to the first step."""
         h, first = self._h, self._lanes[0].problem
-        models = [worker.build(h, lane.problem) for lane in self._lanes]
+        models = [neuron_model.build(h, lane.problem) for lane in self._lanes]
         for lane, model in zip(self._lanes, models, strict=True):
             if lane.amplitude_nA:
                 self._alive.append(lane.electrode(h, model.segments[0]))

@@ -17,6 +17,7 @@ import numpy as np
 
 from ketune.cell import Cell, Overrides
 from ketune.cores import available_cores
+from ketune.engines import neuron_model as model
 from ketune.engines import neuron_worker as worker
 from ketune.engines.neuron_problem import NeuronJob, libraries_of, own_files, problem_of, variable_columns
 from ketune.engines.schemes import Scheme
@@ -56,8 +57,7 @@ class NeuronRun:
         """Times of the somatic spikes: first sample at or above the threshold, as in the twin."""
         from ketune.engines.jax_engine import SPIKE_THRESHOLD_mV
 
-        above = self.v_mV[:, 0] >= SPIKE_THRESHOLD_mV
-        return (np.flatnonzero(above[1:] & ~above[:-1]) + 1) * self.dt_ms
+        return model.spike_ms(self.v_mV[:, 0], self.dt_ms, SPIKE_THRESHOLD_mV)
 
     def count(self, from_ms: float = 0.0, to_ms: float = np.inf) -> int:
         """Spikes in ``from_ms <= t < to_ms``."""
@@ -125,7 +125,7 @@ def run_neuron(
         mechanisms.load_into_neuron(own)
     job = NeuronJob(cell, events, lane, overrides, injected_nA, record, variables, scheme=scheme)
     problem = problem_of(job, libraries=())
-    return _run(job, problem, worker.simulate(problem))
+    return _run(job, problem, model.simulate(problem))
 
 
 def run_in_processes(
@@ -201,7 +201,7 @@ class _Worker:
     process: subprocess.Popen[bytes] | None = field(default=None)
     libraries: tuple[str, ...] = ()
 
-    def solve(self, job: NeuronJob, problem: worker.Problem, timeout_s: float) -> NeuronResult:
+    def solve(self, job: NeuronJob, problem: model.Problem, timeout_s: float) -> NeuronResult:
         begin = time.perf_counter()
         process = self._started(problem.libraries)
         assert process.stdin is not None
@@ -257,7 +257,7 @@ class _Worker:
         return self.process
 
 
-def _run(job: NeuronJob, problem: worker.Problem, traces: worker.Traces) -> NeuronRun:
+def _run(job: NeuronJob, problem: model.Problem, traces: model.Traces) -> NeuronRun:
     voltages, others = traces
     wanted: dict[tuple[str, str], list[int]] = {}
     for column, (label, name, _) in enumerate(variable_columns(job, problem.placed)):

@@ -1,4 +1,4 @@
-"""A cell and its events as plain data for NEURON's worker: which mechanisms sit where, and who delivers what."""
+"""A cell and its events as plain data for NEURON: which mechanisms sit where, and who delivers what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ketune.cell import Cell, Overrides, Placement
-from ketune.engines import neuron_worker as worker
+from ketune.engines import neuron_model as model
 from ketune.engines.connections import connections
 from ketune.engines.schemes import Scheme, check
 from ketune.errors import InputError
@@ -55,7 +55,7 @@ def libraries_of(cell: Cell, compiled_with: tuple[Path, ...] = ()) -> tuple[str,
     return (str(mechanisms.library({*compiled_with, *(p.mechanism.path for p in cell.placements)})),)
 
 
-def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
+def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> model.Problem:
     """A job as plain data."""
     cell, events, table = job.cell, job.events, job.cell.table
     check(cell, job.scheme)
@@ -63,10 +63,10 @@ def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
         raise ValueError(f"lane {job.lane} is not one of the events' {events.n_lanes}")
     recorded = {label for label, _ in job.variables}
     placed, targets = _placed(cell, _of_lane(job), events, job.lane, recorded)
-    parent, first, count = _uniform_runs(cell)
-    reversal, concentration = _ions(cell)
+    parent, first, count = uniform_runs(cell)
+    reversal, concentration = ions_of(cell)
     event, placed_of, row, name = targets
-    return worker.Problem(
+    return model.Problem(
         libraries=libraries,
         parent=parent,
         first=first,
@@ -94,7 +94,7 @@ def problem_of(job: NeuronJob, libraries: tuple[str, ...]) -> worker.Problem:
     )
 
 
-def _ions(cell: Cell) -> tuple[dict[str, float], dict[str, float]]:
+def ions_of(cell: Cell) -> tuple[dict[str, float], dict[str, float]]:
     """Reversal potentials and concentrations of the ions that the cell uses, as the twin takes them."""
     from ketune.ions import DEFAULT_CONCENTRATION_mM, DEFAULT_REVERSAL_mV
 
@@ -127,12 +127,12 @@ def _placed(
     events: Events,
     lane: int,
     whole: Collection[str],
-) -> tuple[tuple[worker.Placed, ...], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+) -> tuple[tuple[model.Placed, ...], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """The placements that matter for a lane, and (event, placement, row, connection) of every delivery.
 
     Those labelled ``whole`` are there on all of their compartments.
     """
-    placed: list[worker.Placed] = []
+    placed: list[model.Placed] = []
     targets = [np.empty((4, 0), dtype=np.int64)]
     own = np.flatnonzero(events.lane == lane)
     of_lane = events.take(own)
@@ -153,13 +153,13 @@ def _placed(
             row = np.searchsorted(rows, at)
             which = np.full(len(at), index)
             targets.append(np.stack([event[mine], which, row, found.slot[mine]]))
-        placed.append(_on_rows(placement, rows))
+        placed.append(placed_on(placement, rows))
     event, which, row, slot = np.concatenate(targets, axis=1)
     order = np.argsort(event, kind="stable")
     return tuple(placed), (event[order], which[order], row[order], slot[order])
 
 
-def _on_rows(placement: Placement, rows: np.ndarray) -> worker.Placed:
+def placed_on(placement: Placement, rows: np.ndarray) -> model.Placed:
     mechanism = placement.mechanism
     elements = {name: mechanism.element(name) for name in placement.parameters}
     own, shared = {}, {}
@@ -174,7 +174,7 @@ def _on_rows(placement: Placement, rows: np.ndarray) -> worker.Placed:
             shared[name] = float(values[0]) if len(values) else parameter.value
         else:
             own[name] = values[rows]
-    return worker.Placed(
+    return model.Placed(
         name=mechanism.name,
         kind=mechanism.kind,
         compartments=placement.compartments[rows],
@@ -185,7 +185,7 @@ def _on_rows(placement: Placement, rows: np.ndarray) -> worker.Placed:
     )
 
 
-def _uniform_runs(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def uniform_runs(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Parent, first compartment and number of each run of compartments that becomes a NEURON section.
 
     A section is cut where a density mechanism begins or ends, since NEURON inserts into whole sections. The cut
@@ -222,19 +222,19 @@ def _uniform_runs(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def variable_columns(
-    job: NeuronJob, placed: tuple[worker.Placed, ...]
-) -> Iterator[tuple[str, str, worker.Variable]]:
+    job: NeuronJob, placed: tuple[model.Placed, ...]
+) -> Iterator[tuple[str, str, model.Variable]]:
     """Label, name and place of every variable to record, row by row."""
     labels = [p.label for p in job.cell.placements]
     for label, name in job.variables:
         if label == "ions":
             for row in np.flatnonzero(_has_ion(job.cell, name)).tolist():
-                yield label, name, worker.Variable(-1, row, name)
+                yield label, name, model.Variable(-1, row, name)
             continue
         index = labels.index(label)
         array, element = job.cell.placement(label).mechanism.element(name) or (name, None)
         for row in range(len(placed[index].compartments)):
-            yield label, name, worker.Variable(index, row, array, element)
+            yield label, name, model.Variable(index, row, array, element)
 
 
 def _has_ion(cell: Cell, variable: str) -> np.ndarray:

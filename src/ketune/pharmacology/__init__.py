@@ -70,6 +70,7 @@ from ketune.pharmacology._effect import (
     no_effect,
     subunit_fractions,
 )
+from ketune.pharmacology._effect_record import effect_from_record, effect_record
 from ketune.pharmacology._exposure import (
     CORTEX_UM,
     Bath,
@@ -198,6 +199,8 @@ __all__ = [
     "drug_with_assay",
     "effect",
     "effect_fields",
+    "effect_from_record",
+    "effect_record",
     "equal_dose",
     "equilibrium_block",
     "exposure_from",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["readme_figure", "summary_lines", "write", "write_reproduction"]
+__all__ = ["readme_figure", "summary_lines", "write", "write_figures", "write_reproduction"]
 
 
 def write(directories: Sequence[Path], output: Path) -> Path:
@@ -33,6 +33,30 @@ def write(directories: Sequence[Path], output: Path) -> Path:
     from ketune.report._page import write_page
 
     return write_page(directories, Path(output))
+
+
+def write_figures(directory: Path, folder: Path, ending: str = "svg") -> list[str]:
+    """Write the figures of a fit's report as vector graphics, each in a file of its own.
+
+    Parameters
+    ----------
+    directory: as in `write`
+    folder: where they go; it exists
+    ending: "svg" or "pdf"
+
+    Returns
+    -------
+    The files' names in the report's order: "tuning.svg", and "ketamine-topical-tuning.svg" of an applied drug
+
+    Raises
+    ------
+    InputError: a file of the fit is missing or damaged
+    """
+    from ketune.report._figure_files import write_files
+    from ketune.report._results import load
+
+    (result,) = load([Path(directory)])
+    return write_files(result, Path(folder), ending)
 
 
 def summary_lines(directories: Sequence[Path]) -> list[str]:

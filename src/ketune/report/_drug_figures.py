@@ -43,6 +43,7 @@ def tuning_picture(application: Application, window_s: float) -> s.Picture:
     return _conditions_picture(
         application,
         lambda t: (t.mean, t.sem),
+        name="tuning",
         ylabel=f"spikes in {w.number(window_s, unit='s')}",
         what="Mean spike count against orientation",
         caption="Spiking model: mean spikes per trial ± SEM in each condition. ",
@@ -54,6 +55,7 @@ def fano_picture(application: Application) -> s.Picture:
     return _conditions_picture(
         application,
         lambda t: (t.fano, t.fano_se),
+        name="fano",
         ylabel="Fano factor (variance / mean)",
         what="Fano factor against orientation",
         caption="Spiking model: Fano factor ± standard error in each condition; dotted: a Poisson process. ",
@@ -65,6 +67,7 @@ def _conditions_picture(
     application: Application,
     values: Callable[[ConditionTuning], tuple[Sequence[Number], Sequence[Number]]],
     *,
+    name: str,
     ylabel: str,
     what: str,
     caption: str,
@@ -88,6 +91,7 @@ def _conditions_picture(
         n.append(f"{condition.label} {w.trials(t.n_trials)}")
     return s.picture(
         fig,
+        name=name,
         alt=f"{what} for {application.title}. {'; '.join(parts)}.",
         caption=f"{caption}n (trials per orientation): {', '.join(n)}.",
     )
@@ -128,6 +132,7 @@ def changes_picture(application: Application) -> s.Picture | None:
     described = "; ".join(f"{w.quantity(c.quantity)} {w.change_in_words(c)}" for c in known)
     return s.picture(
         fig,
+        name="changes",
         alt=f"Changes under {application.title}: {described}.",
         caption=f"Change from before to {application.main_condition}. Point: best parameter set; bar: range over all "
         f"n = {kept}; hollow: not determined by these data. Right: the reported direction, of which no size is known.",
@@ -235,6 +240,7 @@ def kept_picture(application: Application) -> s.Picture | None:
     n = len(application.kept)
     return s.picture(
         fig,
+        name="kept-sets",
         alt=f"Tuning indices before and during {application.title} for each of {n} kept parameter sets. "
         + "; ".join(_kept_words(application, name) for name in names)
         + ".",
@@ -310,6 +316,7 @@ def map_pictures(application: Application) -> list[s.Picture]:
         pictures.append(
             s.picture(
                 fig,
+                name="concentration-map",
                 alt=f"Concentration of free {application.drug} against time and depth. {_map_words(application)}",
                 caption=f"Free {application.drug} in the tissue, logarithmic colours, lines at powers of ten; "
                 f"grey: none. {_MAP_MARKS}",
@@ -333,6 +340,7 @@ def map_pictures(application: Application) -> list[s.Picture]:
     pictures.append(
         s.picture(
             fig,
+            name="block-map",
             alt=f"Fraction of NMDA conductance blocked against time and depth. {_map_words(application)}",
             caption=f"Block of the pyramidal neuron's NMDA conductance, lines at 50, 90 and 99 %. {_MAP_MARKS}",
         )

@@ -57,6 +57,7 @@ def tuning_picture(fit: Fit) -> s.Picture:
     s.legend_above(axes)
     return s.picture(
         fig,
+        name="tuning",
         alt=f"Mean spike count against orientation for {fit.recording.name}. " + _extremes(series),
         caption="Mean spikes per trial ± SEM. " + _n(fit) + _closing(series),
     )
@@ -99,6 +100,7 @@ def fano_picture(fit: Fit) -> s.Picture:
     s.legend_above(axes)
     return s.picture(
         fig,
+        name="fano",
         alt=f"Fano factor against orientation for {fit.recording.name}. " + _extremes(series),
         caption=f"Fano factor of the counts ± standard error; the dotted line is that of a Poisson process. {_n(fit)}",
     )
@@ -125,6 +127,7 @@ def traces_picture(traces: Sequence[Trace]) -> s.Picture | None:
     )
     return s.picture(
         fig,
+        name="traces",
         alt=f"Membrane potential against time at soma and dendrite. {peaks}.",
         caption=f"One example trial in each condition ({conditions}; n = 1): potential at the soma and in a "
         f"dendrite ({_place(traces[0])}). Conditions share the synaptic events that the drug does not remove.",

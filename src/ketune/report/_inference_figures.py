@@ -42,6 +42,7 @@ def inference_section(fit: Fit, directory: Path) -> dict[str, Any] | None:
     pictures = [
         s.picture(
             identifiability,
+            name="identifiability",
             alt=f"Prior and posterior of {len(rows)} quantities of {fit.recording.name}: {', '.join(counted)}.",
             caption=f"What the recording determines. Grey: prior; coloured: posterior; bar: {100 * LEVEL:.0f} % "
             "interval. A posterior that is as wide as its prior has learnt nothing from the recording.",
@@ -56,6 +57,7 @@ def inference_section(fit: Fit, directory: Path) -> dict[str, Any] | None:
         pictures.append(
             s.picture(
                 figure,
+                name="predictive-check",
                 alt="Recorded means, Fano factors and tuning indices against those of replicated recordings. "
                 + (f"Outside: {', '.join(surprising)}." if surprising else "None lies outside."),
                 caption="Recorded values against recordings that the fitted neuron would give again (posterior "

@@ -37,6 +37,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
         pictures.append(
             s.picture(
                 fig,
+                name="neuron-block",
                 alt=f"The neuron below the pia, coloured by NMDA block, {range_} over soma and dendrites; soma at "
                 f"{w.number(neuron.soma_depth_um, 3, 'um')}.",
                 caption=f"Block at {application.main_condition}: {range_} over soma and dendrites, free drug "
@@ -52,6 +53,7 @@ def neuron_pictures(application: Application) -> list[s.Picture]:
     pictures.append(
         s.picture(
             fig,
+            name="neuron-synapses",
             alt=f"The neuron with its synapses: {counts}.",
             caption=f"One placement of the synapses: {counts}. Within its compartment a synapse is drawn beside the "
             "dendrite so that it can be seen.",

@@ -42,20 +42,22 @@ def render(results: Sequence[Result]) -> str:
     """The page as text."""
     models: dict[str, DrugModel] = {}
     with style():
-        sections = [_section(i, result, models) for i, result in enumerate(results)]
+        sections = [section(result, i, models) for i, result in enumerate(results)]
     return rendered(
         "report.html.j2",
         sections=sections,
-        overview=[
-            _overview(section["id"], result) for section, result in zip(sections, results, strict=True)
-        ],
+        overview=[_overview(part["id"], result) for part, result in zip(sections, results, strict=True)],
         drug_models=list(models.values()),
         any_drug=bool(models),
     )
 
 
-def _section(index: int, result: Result, models: dict[str, DrugModel]) -> dict[str, Any]:
-    fit = result.fit
+def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None = None) -> dict[str, Any]:
+    """What the template shows of one fit; within :func:`ketune.report._style.style`.
+
+    ``models`` collects the drugs' numbers, which fits share.
+    """
+    fit, models = result.fit, {} if models is None else models
     identifier = f"fit-{index + 1}"
     applications = [
         _application(f"{identifier}-drug-{i + 1}", a, fit, models) for i, a in enumerate(result.applications)

@@ -61,6 +61,7 @@ def _share_picture(run: Reproduction) -> s.Picture:
     )
     return s.picture(
         fig,
+        name="share-of-prior",
         alt=f"Share of the prior range that meets all targets together: {said}.",
         caption="Share of each prior range over which all four hold together (T5); bar: 95 % interval. "
         f"n = {w.counted(run.dose.draws, 'draw')}, each an experiment on {w.counted(run.neurons, 'neuron')} "
@@ -102,6 +103,7 @@ def _marks_picture(run: Reproduction) -> s.Picture:
     said = "; ".join(f"{h.name} fails {w.listed(h.fails) or 'nothing'}" for h in run.hypotheses)
     return s.picture(
         fig,
+        name="verdicts",
         alt=f"Verdicts of each hypothesis on each target: {said}.",
         caption=f"{wanted} (T3b: at matched rates); T5 is T1, T2, T3a and T4 together. n = "
         f"{w.counted(run.neurons, 'neuron')}, {w.counted(run.trials, 'trial')} each. T1 to T4: spikes of a held-out "
@@ -140,6 +142,7 @@ def by_target_picture(run: Reproduction) -> s.Picture:
     )
     return s.picture(
         fig,
+        name="by-target",
         alt=f"Share of the prior range that meets each target: {said}.",
         caption="Share of each prior range that meets a target alone, and all together (T5). Bar: 95 % interval "
         f"(Wilson), n = {w.counted(run.dose.draws, 'draw')}.",
@@ -181,6 +184,7 @@ def population_picture(run: Reproduction, h: HypothesisPart) -> s.Picture | None
     where = "direct spiking simulation" if h.targets_from == "spiking" else "response surface"
     return s.picture(
         fig,
+        name="population",
         alt=f"Neurons under control and drug with {h.name}: {'; '.join(said)}.",
         caption=f"{h.name}: every neuron of a held-out population, {where}, n = {len(n.shift_deg)} neurons, "
         f"{run.trials} trials of {w.exact(run.window_s, 's')} in each condition, independent of each other. "
@@ -257,6 +261,7 @@ def conflict_picture(run: Reproduction, conflict: ConflictPart) -> s.Picture:
     s.legend_above(axes, ncols=1)
     return s.picture(
         fig,
+        name="disparity",
         alt=f"Absolute shift of the preferred orientation against tree disparity. {'; '.join(drawn)}. {conflict.words}",
         caption="T2 wants shifts above the dotted line at 5° under the drug, T10 wants them below it when a dendrite "
         f"is lost. {'; '.join(drawn)} neurons.",
@@ -285,6 +290,7 @@ def experiment_picture(run: Reproduction, number: int, experiment: ExperimentPar
     )  # fmt: skip
     return s.picture(
         fig,
+        name="experiment",
         alt=f"Experiment {number}, {experiment.manipulation}; {experiment.observable}: {said}.",
         caption=f"Experiment {number}: {experiment.manipulation}. Predicted median over n = "
         f"{w.counted(run.neurons, 'neuron')}; bar: 90 % of those draws of a prior that meet T5.{apart}",

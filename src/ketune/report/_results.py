@@ -483,6 +483,8 @@ class Result:
     directory: Path
     fit: Fit
     applications: tuple[Application, ...]
+    # Those of the applications: what stands between "apply-" and ".json" in the file's name.
+    names: tuple[str, ...]
 
 
 def load(directories: Sequence[Path]) -> list[Result]:
@@ -498,7 +500,12 @@ def load(directories: Sequence[Path]) -> list[Result]:
 def _load(directory: Path) -> Result:
     fit = _read(directory / "fit.json", FIT_FORMAT, Fit)
     paths = sorted(directory.glob("apply-*.json"))
-    return Result(directory, fit, tuple(_read(path, APPLY_FORMAT, Application) for path in paths))
+    return Result(
+        directory,
+        fit,
+        tuple(_read(path, APPLY_FORMAT, Application) for path in paths),
+        tuple(path.stem.removeprefix("apply-") for path in paths),
+    )
 
 
 _Document = TypeVar("_Document", Fit, Application)

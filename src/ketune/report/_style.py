@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -39,6 +40,8 @@ BLOCK_MAP = LinearSegmentedColormap.from_list(
 PANEL = (4.7, 3.3)
 """Width and height of a panel in inches: as wide as a phone, two abreast on a desk."""
 
+_DPI = 200  # of maps, the only parts of a figure that are no lines
+
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
@@ -62,6 +65,7 @@ RC: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "svg.fonttype": "path",
     "svg.hashsalt": "ketune",
+    "pdf.fonttype": 42,  # text that a drawing program can edit
     # Names of recordings and conditions are the user's: a dollar sign in one is a dollar sign.
     "text.parse_math": False,
 }
@@ -96,14 +100,25 @@ _DARK_STYLE = (
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure for the page: its data, what it shows in words (alt) and its caption."""
+    """A figure for the page: its data, what it shows in words (alt) and its caption.
 
+    ``name`` tells it from the others of its section and names its file where it is written alone (:meth:`save`).
+    """
+
+    name: str
+    figure: Figure
     uri: str
     alt: str
     caption: str
     width: int
     height: int
     wide: bool = False
+
+    def save(self, path: Path) -> None:
+        """Write it alone, as SVG or PDF by the file's ending; within :func:`style`, as it was drawn."""
+        # A date in the file would make two files of one figure differ.
+        undated = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}
+        self.figure.savefig(path, dpi=_DPI, metadata={**undated, "Creator": None})
 
 
 @contextmanager
@@ -120,20 +135,22 @@ def figure(width: float = PANEL[0], height: float = PANEL[1]) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def picture(fig: Figure, *, alt: str, caption: str, wide: bool = False, adaptive: bool = False) -> Picture:
+def picture(
+    fig: Figure, *, name: str, alt: str, caption: str, wide: bool = False, adaptive: bool = False
+) -> Picture:
     """The figure as scalable graphics within an address, so that the page needs no other file.
 
     An ``adaptive`` figure turns dark where the reader's screen is.
     """
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
+    fig.savefig(buffer, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
     drawn = buffer.getvalue()
     if adaptive:
         head, tag, rest = drawn.partition(b"<defs>")
         drawn = head + _DARK_STYLE + tag + rest
     uri = "data:image/svg+xml;base64," + base64.b64encode(drawn).decode("ascii")
     width, height = (round(96 * inches) for inches in fig.get_size_inches())
-    return Picture(uri, alt, caption, width, height, wide)
+    return Picture(name, fig, uri, alt, caption, width, height, wide)
 
 
 def legend_above(axes: Axes, **options: Any) -> None:

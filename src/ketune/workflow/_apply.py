@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,27 +9,30 @@ from typing import Any
 import numpy as np
 
 from ketune import pharmacology
-from ketune.afferents import Drive, compartment_rate_hz
+from ketune.afferents import compartment_rate_hz
 from ketune.cell import Cell
 from ketune.engines import create, describe
-from ketune.engines.jax_engine import JaxEngine
 from ketune.errors import InputError
 from ketune.fitting import SpikeCounts
 from ketune.pharmacology import NmdaDrive
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
-from ketune.storage import check_output_directory, read_json, result_directory, write_json
+from ketune.storage import check_output_directory, result_directory, slug, write_json
 from ketune.workflow import _apply_document as entries
 from ketune.workflow._changes import MARGINS, changes
 from ketune.workflow._dose_sweep import MIN_SAMPLES, DoseSweep, with_middle_dose
 from ketune.workflow._dosing import DrugRequest, Prepared, prepare
-from ketune.workflow._fit import FORMAT as FIT_FORMAT
-from ketune.workflow._fit_plan import cell_from
+from ketune.workflow._fit_files import (
+    APPLY_FORMAT,
+    APPLY_SEED,
+    cell_from,
+    check_same_cell,
+    neuron_of,
+    read_fit,
+)
 from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, summary_fields
 
-FORMAT = "ketune-apply/1"
 _MAIN_TIME_MIN = 30.0
-_APPLY_SEED = 800_001
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +95,7 @@ def apply_drug(
     directory = Path(directory)
     progress = progress or NullProgress()
     request = request or _request(asked)
-    fit = read_json(directory / "fit.json", FIT_FORMAT)
-    if "drive" not in fit["settings"]:
-        raise InputError(f"{directory / 'fit.json'}: written by an older ketune; fit again with --overwrite")
+    fit = read_fit(directory)
     if trials < 2:
         raise InputError(f"--trials {trials}: at least 2 trials are needed for a Fano factor")
     if doses is not None:
@@ -104,18 +104,15 @@ def apply_drug(
         request = with_middle_dose(request, doses)
     cell = cell or cell_from(fit["settings"]["cell"])
     plan = prepare(request, cell)
-    if cell.table.sha256() != fit["settings"]["compartments_sha256"]:
-        raise InputError(
-            f"{directory / 'fit.json'}: its cell has changed since the fit; fit again with --overwrite"
-        )
-    stem = f"apply-{apply_name(name or _default_name(request, plan))}"
+    check_same_cell(directory, fit, cell)
+    stem = f"apply-{slug(name or _default_name(request, plan))}"
     check_output_directory(directory, stem, overwrite=overwrite, onto="fit")
 
     seed = int(fit["settings"]["seed"]) if seed is None else seed
-    run_seed = _APPLY_SEED + seed
+    run_seed = APPLY_SEED + seed
     sets = fit["kept_sets"]
     simulator = create(cell, engine, dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
-    neurons = _neurons(cell, fit, sets, simulator)
+    neurons = [neuron_of(cell, fit, kept, simulator) for kept in sets]
     best = neurons[0]
     drive = _nmda_drive(best, run_seed, progress)
     main = 1 + int(np.argmin(np.abs(np.array(plan.times_min) - _MAIN_TIME_MIN)))
@@ -173,7 +170,7 @@ def apply_drug(
         "provenance": provenance(seed=seed, engine=describe(simulator)),
     }
     with result_directory(directory, stem, overwrite=overwrite, onto="fit") as folder:
-        write_json(folder / f"{stem}.json", document, FORMAT)
+        write_json(folder / f"{stem}.json", document, APPLY_FORMAT)
     return {
         "status": "ok",
         "directory": str(directory),
@@ -212,28 +209,6 @@ def _is_reported(plan: Prepared) -> bool:
     """Whether it is what the reports of tuning under a drug are about: ketamine on the cortex."""
     topical = all(entry.route.startswith("topical") for entry in plan.protocol.dose)
     return topical and plan.drug.name.startswith("ketamine")
-
-
-def apply_name(text: str) -> str:
-    """The name of an application as it stands in file names."""
-    return re.sub(r"[^a-z0-9._]+", "-", text.lower()).strip("-.")
-
-
-def _neurons(
-    cell: Cell, fit: dict[str, Any], sets: list[dict[str, Any]], engine: JaxEngine
-) -> list[FittedNeuron]:
-    return [
-        FittedNeuron(
-            cell,
-            entry["values"],
-            placement_seed=int(entry["placement_seed"]),
-            orientation_deg=tuple(fit["recording"]["orientation_deg"]),
-            window_ms=fit["recording"]["window_s"] * 1e3,
-            engine=engine,
-            drive=Drive(**fit["settings"]["drive"]),
-        )
-        for entry in sets
-    ]
 
 
 def _nmda_drive(neuron: FittedNeuron, seed: int, progress: Progress) -> NmdaDrive:

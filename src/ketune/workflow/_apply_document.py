@@ -159,6 +159,8 @@ def condition(
                 if k not in ("label", "time_min", "concentration_uM", "nmda_block")
             },
         },
+        # What `ketune export` simulates again: None without any drug.
+        "by_compartment": None if condition.effect is None else pharmacology.effect_record(condition.effect),
         "tuning": counts_fields(counts),
         "summary": summary_fields(neuron.summary(counts)),
         "shift": None if time_min is None else _shift(before, counts, neuron.grating.window_ms * 1e-3, seed),

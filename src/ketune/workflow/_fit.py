@@ -34,10 +34,12 @@ from ketune.inference import (
 )
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
-from ketune.recordings import Layout, is_csv
+from ketune.recordings import Layout
 from ketune.storage import check_output_directory, result_directory, write_json, write_text
+from ketune.surface import surface_key
 from ketune.tuning import Recording
 from ketune.workflow._estimates import PointFit, from_silent_twin, from_surface
+from ketune.workflow._fit_files import CHECK_SEED, FIT_FILE, FIT_FORMAT, RECORDING_FILE
 from ketune.workflow._fit_plan import FitPlan, trials_of
 from ketune.workflow._fit_request import FitRequest
 from ketune.workflow._inference_files import (
@@ -52,8 +54,6 @@ from ketune.workflow._inference_files import (
 from ketune.workflow._scores import REQUIRED, Scores, score
 from ketune.workflow._simulation import CONTROL, FittedNeuron, summary_fields
 
-FORMAT = "ketune-fit/1"
-_CHECK_SEED = 700_001
 # What an inference adds to the answer.
 _INFERRED = ("identifiability", "intervals", "diagnostics", "hypotheses", "seconds", "gradients")
 
@@ -197,11 +197,13 @@ def fit_as_requested(
 ) -> dict[str, Any]:
     """:func:`fit_recording` with its options in one object; ``cell`` is theirs, where it has been built already."""
     check_output_directory(Path(output), "fit", overwrite=overwrite)
+    reading = request.reading(data)
     return fit_to_directory(
         request.plan(data, cell),
         Path(output),
         cell_source=request.cell_source,
-        data_file=None if isinstance(data, Recording) else Path(data),
+        data_file=None if reading is None or isinstance(data, Recording) else Path(data),
+        reading=reading,
         seed=request.seed,
         effort=request.fit_effort(),
         dt_error=request.step_error(),
@@ -223,10 +225,12 @@ def fit_to_directory(
     overwrite: bool,
     progress: Progress,
     dt_error: float | None = None,
+    reading: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Do a planned fit and write it.
 
-    With ``dt_error`` the steps are those that :meth:`Fitter.step_sizes` finds for it.
+    With ``dt_error`` the steps are those that :meth:`Fitter.step_sizes` finds for it. ``reading`` says how
+    ``data_file`` was read, so that its copy can be read again.
     """
     check_output_directory(output, "fit", overwrite=overwrite)
     begun = time.monotonic()
@@ -286,13 +290,13 @@ def fit_to_directory(
     check = neuron.counts(
         CONTROL,
         trials=effort.check_trials,
-        seed=_CHECK_SEED + seed,
+        seed=CHECK_SEED + seed,
         progress=progress,
         text="check with spikes",
     )
     test = [trials_of(plan.held_out, o, condition) for o in orientations]
     scores = score(check.only(np.isfinite(check.orientation_deg)), test, seed=seed)
-    replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=_CHECK_SEED + seed, progress=progress)
+    replay = neuron.replay(CONTROL, trials=effort.replay_trials, seed=CHECK_SEED + seed, progress=progress)
     summary = neuron.summary(check)
     status, message = _verdict(fit, scores)
     document: dict[str, Any] = {
@@ -334,11 +338,12 @@ def fit_to_directory(
             "recorded": summary_fields(tuning.summarise_recording(recording, condition)),
             "spiking": summary_fields(summary),
         },
-        "traces": [neuron.traces(CONTROL, orientation_deg=summary.preferred_deg, seed=_CHECK_SEED + seed)],
+        "traces": [neuron.traces(CONTROL, orientation_deg=summary.preferred_deg, seed=CHECK_SEED + seed)],
         "history": [{"stage": stage, "log_likelihood": value} for stage, value in fit.history],
         "settings": {
             "seed": seed,
             "condition": condition,
+            "reading": {"fold": recording.direction_deg is not None} if reading is None else reading,
             "effort": asdict(effort),
             "cell": {k: None if v is None else str(Path(v).resolve()) for k, v in cell_source.items()},
             "drive": Drive().as_dict(),
@@ -346,6 +351,7 @@ def fit_to_directory(
             "bias_correction": fit.bias_correction,
             "compartments": cell.table.n,
             "compartments_sha256": cell.table.sha256(),
+            "cell_key": surface_key(cell),
         },
         "provenance": provenance(seed=seed, engine=describe(spiking))
         | ({} if steps is None else {"time_steps": _steps_fields(steps)}),
@@ -385,7 +391,7 @@ def fit_to_directory(
                 seconds=document["seconds"],
             )
             write_text(folder / SUMMARY_FILE, text + "\n")
-        write_json(folder / "fit.json", document, FORMAT)
+        write_json(folder / FIT_FILE, document, FIT_FORMAT)
         _store_recording(folder, recording, data_file)
     return {
         "status": status,
@@ -404,11 +410,11 @@ def fit_to_directory(
 
 
 def _store_recording(folder: Path, recording: Recording, data_file: Path | None) -> None:
-    """Keep what was fitted as recording.csv: the file itself where it is one, else the recording."""
-    if data_file is not None and is_csv(data_file):
-        shutil.copyfile(data_file, folder / "recording.csv")
+    """Keep what was fitted as recording.csv: the file itself where it can be read again, else the recording."""
+    if data_file is not None:
+        shutil.copyfile(data_file, folder / RECORDING_FILE)
     else:
-        recording.to_csv(folder / "recording.csv")
+        recording.to_csv(folder / RECORDING_FILE)
 
 
 def _spontaneous_fields(

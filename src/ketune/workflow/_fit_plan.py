@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from ketune.cell import Cell
-from ketune.cell_model import build_cell, read_model
 from ketune.errors import InputError
 from ketune.fitting import PARAMETERS, DirectionCounts, FitParameter, SpontaneousRate
 from ketune.inference import ACTIONS, ConditionCounts, InferenceEffort, Prior, check_conditions
-from ketune.morphology import read_morphology
 from ketune.surface import Surface, known_surface
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._joint import check_alike, condition_counts, parse_priors, parse_start
@@ -47,14 +44,6 @@ class Inference:
     def needs_surface(self) -> bool:
         """Whether something is asked for that the silent twin cannot do."""
         return bool(self.further or self.priors or self.start or self.compare)
-
-
-def cell_from(source: Mapping[str, str | Path | None]) -> Cell:
-    """The cell that a fit's settings describe: paths of model and morphology, or None for the shipped ones."""
-    model, morphology = source.get("model"), source.get("morphology")
-    return build_cell(
-        read_model(model) if model else None, read_morphology(morphology) if morphology else None
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ketune import tuning, units
 from ketune.cell import Cell
 from ketune.errors import InputError
 from ketune.fitting import BOUND, Effort, effort_named
 from ketune.inference import InferenceEffort
-from ketune.recordings import Layout
+from ketune.recordings import Layout, is_csv
 from ketune.tuning import DEFAULT_CONDITION, Recording
 from ketune.workflow._estimates import INFERENCE_EFFORTS
-from ketune.workflow._fit_plan import FitPlan, Inference, cell_from, plan_fit
+from ketune.workflow._fit_files import cell_from
+from ketune.workflow._fit_plan import FitPlan, Inference, plan_fit
 from ketune.workflow._joint import further_conditions, parse_actions
 
 _LARGEST_DT_MS = 0.2
@@ -102,6 +104,19 @@ class FitRequest:
                 compare=self.compare,
             ),
         )
+
+    def reading(self, data: str | Path | Recording) -> dict[str, Any] | None:
+        """How a copy of the file is read again; None where there is no file that a fit's directory could hold."""
+        if isinstance(data, Recording) or self.layout is not None or not is_csv(Path(data)):
+            return None
+        asked = {
+            "window": self.window,
+            "neuron": self.neuron,
+            "fold": self.fold,
+            "radians": self.radians,
+            "condition": None if self.joint else self.condition,
+        }
+        return {name: value for name, value in asked.items() if value}
 
     @property
     def cell_source(self) -> dict[str, Path | None]:

@@ -12,6 +12,7 @@ from scipy import signal
 from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_synapses, stratified_gain
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
+from ketune.events import Events
 from ketune.fitting import SpikeCounts, drive_at, simulate_counts, synapse_overrides
 from ketune.pharmacology import DrugEffect, apply_effect
 from ketune.progress import Progress
@@ -146,21 +147,25 @@ class FittedNeuron:
             n_trials=np.full(int(shown.sum()), counts.n_trials),
         )
 
+    def events(self, condition: Condition, *, trials: int, seed: int, blank: bool) -> Events:
+        """Afferent events of the first trials of a seed; lane = stimulus * trials + trial, the blank comes last."""
+        shown = self.grating.orientation_deg if blank else self.grating.orientation_deg[:-1]
+        return hard_events(
+            self.layout,
+            replace(self.grating, orientation_deg=shown),
+            self.drive(condition),
+            trials=range(trials),
+            seed=seed,
+            dt_ms=self.engine.twin.dt_ms,
+        )
+
     def replay(self, condition: Condition, *, trials: int, seed: int, progress: Progress) -> dict[str, Any]:
         """Replay trials in NEURON and compare their spike counts with the float64 twin's on the same events."""
         from ketune.engines.neuron_engine import NeuronJob, run_in_processes
 
         if trials == 0:
             return {"n": 0, "identical": None, "largest_count_difference": None, "problems": []}
-        grating = replace(self.grating, orientation_deg=self.grating.orientation_deg[:-1])
-        events = hard_events(
-            self.layout,
-            grating,
-            self.drive(condition),
-            trials=range(trials),
-            seed=seed,
-            dt_ms=self.engine.twin.dt_ms,
-        )
+        events = self.events(condition, trials=trials, seed=seed, blank=False)
         overrides = self.overrides(condition)
         exact = JaxEngine(
             self.cell, dt_ms=self.engine.twin.dt_ms, dtype=np.float64, derivative="forward_difference"
@@ -171,10 +176,12 @@ class FittedNeuron:
                 [NeuronJob(self.cell, events, lane, overrides=overrides) for lane in range(events.n_lanes)],
                 on_done=lambda *_: task.advance(1),
             )
-        twin = exact.run(events, overrides=overrides, keep_voltage=False).counts(from_ms=grating.warm_up_ms)
+        twin = exact.run(events, overrides=overrides, keep_voltage=False).counts(
+            from_ms=self.grating.warm_up_ms
+        )
         problems = [f"lane {i}: {r.status}: {r.message}" for i, r in enumerate(results) if r.run is None]
         difference = [
-            abs(r.run.count(grating.warm_up_ms, np.inf) - int(twin[i]))
+            abs(r.run.count(self.grating.warm_up_ms, np.inf) - int(twin[i]))
             for i, r in enumerate(results)
             if r.run is not None
         ]
