@@ -109,16 +109,16 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--disk-MB", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--undisturbed", type=Path, help="directory of an undisturbed batch, done before")
     asked = parser.parse_args()
     asked.output.mkdir(parents=True)
     configuration = asked.output / "fits.toml"
     configuration.write_text(CONFIGURATION.format(seeds=list(range(1, asked.fits + 1))))
-    undisturbed, disturbed = asked.output / "undisturbed", asked.output / "disturbed"
-
-    begun = time.monotonic()
-    start(configuration, undisturbed).wait()
-    alone_s = time.monotonic() - begun
-    print(f"undisturbed: {batch_status(undisturbed)['done']} done in {alone_s:.0f} s", flush=True)
+    undisturbed, disturbed = asked.undisturbed or asked.output / "undisturbed", asked.output / "disturbed"
+    if asked.undisturbed is None:
+        begun = time.monotonic()
+        start(configuration, undisturbed).wait()
+        print(f"undisturbed: {time.monotonic() - begun:.0f} s", flush=True)
 
     rng, killed, filled, begun = random.Random(asked.seed), Counter(), 0, time.monotonic()
     small = mounted(disturbed, asked.disk_MB)

@@ -87,6 +87,22 @@ def test_a_full_disk_is_not_the_jobs_fault(folder, runner):
     assert folder.failed() == {}
 
 
+def test_a_job_that_dies_of_a_full_disk_without_saying_so_keeps_its_attempts(folder, runner, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(BatchFolder, "check_room", full)
+    with pytest.raises(OSError, match="No space left"):
+        through(folder, runner, "crashes")
+    assert folder.failed() == {}
+    assert list((folder.root / "attempts").iterdir()) == []
+
+
+def test_room_is_looked_for_where_results_go(folder):
+    folder.check_room()
+    assert list((folder.root / "unfinished").iterdir()) == []
+
+
 def test_a_process_ends_with_the_one_that_asked(folder, runner):
     import signal
     import subprocess

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -143,6 +145,32 @@ def test_other_files_and_versions_get_one_line(tmp_path: Path):
     for missing in (tmp_path / "none.nc", tmp_path):
         with pytest.raises(InputError, match="no such file"):
             read_posterior(missing)
+
+
+FULL_DISK = """
+import resource, sys
+import numpy as np
+from ketune.errors import InputError
+from ketune.inference import posterior_tree, write_posterior
+draws = np.random.default_rng(1).normal(size=(4, 20_000))
+tree = posterior_tree({"posterior": {"a": draws}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    write_posterior(sys.argv[1], tree)
+except InputError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_up_gets_one_line_and_not_a_crash(tmp_path: Path):
+    """HDF5 brings the process down when it cannot write what it has buffered."""
+    path = tmp_path / "posterior.nc"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{path}: cannot be written (File too large)")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path):

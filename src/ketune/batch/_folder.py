@@ -40,6 +40,8 @@ ATTEMPTS_FORMAT = "ketune-attempts/1"
 JOB_FILE = "job.json"
 # Processes of a run that was killed die within seconds; until then they hold the locks of their jobs.
 LOCK_WAIT_S = 60.0
+# More than a job writes at a time.
+_ROOM_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,20 @@ class BatchFolder:
             key = path.name.rpartition("-")[0]
             if key not in busy:
                 self.clear(key)
+
+    def check_room(self) -> None:
+        """Raise the OSError of a full disk, if it is one.
+
+        A job may die of it without saying so.
+        """
+        probe = self.root / "unfinished" / f"room-{uuid.uuid4().hex[:8]}"
+        try:
+            with probe.open("wb") as opened:
+                opened.write(bytes(_ROOM_BYTES))
+                opened.flush()
+                os.fsync(opened.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
 
     def clear(self, key: str) -> None:
         """Remove what stopped attempts at a job left."""

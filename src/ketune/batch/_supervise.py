@@ -101,6 +101,7 @@ def see_through(
         outcome = runner.ask(request, limits.time_limit_s)
         if outcome.kind in _NOT_THE_JOBS:
             return outcome
+        folder.check_room()
         folder.clear(job.key)
         attempts = folder.add_attempt(job.key, outcome.as_dict() | {"seed": job.seed_of(fresh)})
         crashed = outcome.kind == "crashed"

@@ -8,6 +8,7 @@ that a damaged file is noticed and not read as other numbers.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,9 +107,12 @@ def write_posterior(path: Path, tree: DataTree) -> Path:
         }
         for node in tree.subtree
     }
+    # Through memory: on a full disk HDF5 may take the whole process down when it closes its file.
+    content = io.BytesIO()
+    tree.to_netcdf(content, engine=_ENGINE, encoding=encoding)
     try:
         with whole_file(Path(path)) as unfinished:
-            tree.to_netcdf(unfinished, engine=_ENGINE, encoding=encoding)
+            unfinished.write_bytes(content.getvalue())
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); choose another place"
