@@ -154,9 +154,7 @@ def main() -> None:
     print(
         f"killed {killed.total()} times ({kills}), disk filled {filled} times{'' if small else ' (no mount here)'}"
     )
-    print(
-        f"{status['done']} done, {status['missing']} missing, in {seconds:.0f} s ({alone_s:.0f} s undisturbed)"
-    )
+    print(f"{status['done']} done, {status['missing']} missing, in {seconds:.0f} s")
     print(f"different from the undisturbed batch or absent: {len(unlike)}")
     print(f"published more than once: {sum(n > 1 for n in published.values())}")
     print(f"worked to the end more than once: {sum(n > 1 for n in completed.values())}")

@@ -64,10 +64,14 @@ def test_one_row_for_each_fit_and_condition(batch):
     one = table[(table["seed"] == 3) & (table["recording"] == "under drug")]
     (directory,) = (p for k, p in BatchFolder(batch).done().items() if k == one["job"].iloc[0])
     fit = json.loads((directory / "fit.json").read_text())
-    assert set(one["nmda_nS"]) == {fit["parameters"]["nmda_nS"]["value"]}
+    assert set(one["fit.nmda_nS"]) == {fit["parameters"]["nmda_nS"]["value"]}
     control = one[one["condition"] == "control"].iloc[0]
     assert control["preferred_deg"] == fit["summary"]["spiking"]["preferred_deg"]
-    assert control["nmda_nS.verdict"] == fit["identifiability"]["nmda_nS"]["verdict"]
+    # The neuron's peak rate, and the afferents', which is a parameter.
+    assert control["peak_rate_hz"] == fit["summary"]["spiking"]["peak_rate_hz"]
+    assert control["fit.peak_rate_hz"] == fit["parameters"]["peak_rate_hz"]["value"]
+    assert control["peak_rate_hz"] != control["fit.peak_rate_hz"]
+    assert control["fit.nmda_nS.verdict"] == fit["identifiability"]["nmda_nS"]["verdict"]
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -80,7 +84,7 @@ def test_the_table_is_read_by_pandas_and_polars(batch, tmp_path, ending):
     by_polars = (
         polars.read_csv(path, infer_schema_length=None) if ending == "csv" else polars.read_parquet(path)
     )
-    for column in ("peak_rate_hz", "nmda_nS", "shift_deg"):
+    for column in ("peak_rate_hz", "fit.nmda_nS", "shift_deg"):
         expected = table[column].astype(float).to_numpy()
         np.testing.assert_allclose(by_pandas[column].astype(float), expected)
         found = by_polars[column].cast(polars.Float64).fill_null(float("nan")).to_numpy()

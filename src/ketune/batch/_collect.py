@@ -35,7 +35,8 @@ def collect(directory: str | Path, *, progress: Progress | None = None) -> pd.Da
     """Every finished job of a batch, a row for each condition.
 
     Conditions: ``recorded`` (the tuning of the recording itself), ``control`` (the fitted neuron, spiking) and each
-    look of each drug application. Units stand in the columns' names. Parameters are repeated in every row of a fit.
+    look of each drug application. Units stand in the columns' names. Parameters (``fit.*``) are repeated in every row
+    of a fit.
 
     Raises
     ------
@@ -87,15 +88,11 @@ def _rows(directory: Path) -> Iterator[dict[str, Any]]:
     record, fit = read_job(directory), read_json(directory / "fit.json", FIT_FORMAT)
     common = _job_columns(record) | _fit_columns(fit)
     parameters = _parameter_columns(fit)
-    window_s = fit["recording"]["window_s"]
     summary, tuning, check = fit["summary"], fit["tuning"], fit["check"]
-    yield (
-        common
-        | {"condition": "recorded"}
-        | _tuning(summary["recorded"], tuning["recorded_fano"])
-        | parameters
-    )
-    yield common | {"condition": "control"} | _tuning(summary["spiking"], check["fano"]) | parameters
+    recorded = _tuning(summary["recorded"], _gratings(tuning, "recorded_fano"))
+    control = _tuning(summary["spiking"], _gratings(check, "spiking_fano"))
+    yield common | {"condition": "recorded"} | recorded | parameters
+    yield common | {"condition": "control"} | control | parameters
     for path in sorted(directory.glob("apply-*.json")):
         applied = read_json(path, APPLY_FORMAT)
         for entry in applied["conditions"]:
@@ -115,8 +112,7 @@ def _rows(directory: Path) -> Iterator[dict[str, Any]]:
                     "shift_deg": shift.get("deg"),
                     "shift_p": shift.get("p"),
                 }
-                | _tuning(entry["summary"], _gratings(entry["tuning"]))
-                | {"window_s": window_s}
+                | _tuning(entry["summary"], _gratings(entry["tuning"], "fano"))
                 | parameters
             )
 
@@ -148,14 +144,18 @@ def _fit_columns(fit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parameter_columns(fit: Mapping[str, Any]) -> dict[str, Any]:
-    """Value, interval and verdict of each parameter; the unit is part of a parameter's name."""
+    """Value, interval and verdict of each parameter; the unit is part of a parameter's name.
+
+    With a prefix: an afferent's peak rate is not the neuron's.
+    """
     columns: dict[str, Any] = {}
     for name, entry in fit["parameters"].items():
-        columns[name] = entry["value"]
+        column = f"fit.{name}"
+        columns[column] = entry["value"]
         interval = fit.get("intervals", {}).get(name)
         if interval is not None:
-            columns[f"{name}.low"], columns[f"{name}.high"] = interval["low"], interval["high"]
-            columns[f"{name}.verdict"] = fit["identifiability"][name]["verdict"]
+            columns[f"{column}.low"], columns[f"{column}.high"] = interval["low"], interval["high"]
+            columns[f"{column}.verdict"] = fit["identifiability"][name]["verdict"]
     return columns
 
 
@@ -167,6 +167,6 @@ def _tuning(summary: Mapping[str, Any], fano: list[float | None]) -> dict[str, A
     }
 
 
-def _gratings(tuning: Mapping[str, Any]) -> list[float | None]:
+def _gratings(tuning: Mapping[str, Any], name: str) -> list[float | None]:
     """Fano factors without the blank's."""
-    return [f for o, f in zip(tuning["orientation_deg"], tuning["fano"], strict=True) if o is not None]
+    return [f for o, f in zip(tuning["orientation_deg"], tuning[name], strict=True) if o is not None]

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from ketune._progress_display import LineProgress
 from ketune.batch._folder import BatchFolder
 from ketune.batch._job import Job
+from ketune.cores import available_cores
 from ketune.errors import InputError
 from ketune.progress import Progress
 from ketune.storage import read_json
@@ -119,6 +120,7 @@ def _record(
         "attempt": attempt,
         "failed_attempts": folder.attempts(job.key),
         "seconds": round(seconds, 3),
+        "threads": available_cores(),
         "host": socket.gethostname(),
         "finished": _now(),
         "inputs": job.model_dump(mode="json"),

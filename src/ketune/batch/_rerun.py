@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ketune.batch._fit_job import fit_job
 from ketune.batch._folder import JOB_FILE, BatchFolder, job_of, read_job
+from ketune.batch._inputs import INPUTS
+from ketune.batch._supervise import Runner, request_of
 from ketune.errors import InputError
 from ketune.progress import NullProgress, Progress
 from ketune.storage import jsonable
@@ -37,8 +39,10 @@ def rerun_job(
     Raises
     ------
     InputError
-        The directory is no finished job, or its inputs are not there any more.
+        The directory is no finished job, its inputs are not there any more, or ``output`` is.
     """
+    if output is not None and Path(output).exists():
+        raise InputError(f"{output}: is there already; choose another directory")
     directory = Path(directory).absolute()
     record = read_job(directory)
     job, folder = job_of(record), BatchFolder(directory.parent.parent)
@@ -48,9 +52,23 @@ def rerun_job(
                 f"{directory}: its input {folder.root / file.path} is gone; put back a copy of {file.original}"
             )
     with tempfile.TemporaryDirectory(prefix="ketune-rerun-") as temporary:
-        target = Path(temporary) / "job" if output is None else Path(output)
-        fit_job(job, folder.root, target, int(record["attempt"]), progress or NullProgress())
-        found = list(differences(directory, target))
+        again = BatchFolder(temporary)
+        again.make()
+        (again.root / INPUTS).rmdir()
+        (again.root / INPUTS).symlink_to(folder.root / INPUTS)
+        with (progress or NullProgress()).task(job.label):
+            # In a process like that of the job: sums over other numbers of threads differ in their last digits.
+            runner = Runner(int(record["threads"]))
+            try:
+                outcome = runner.ask(request_of(again, job, int(record["attempt"])), None)
+            finally:
+                runner.close()
+        if outcome.kind != "done":
+            raise InputError(f"{directory}: could not be done again: {outcome.reason}")
+        (result,) = again.done().values()
+        found = list(differences(directory, result))
+        if output is not None:
+            shutil.copytree(result, output)
     from ketune.provenance import provenance
 
     return {

@@ -30,8 +30,8 @@ class Runner:
         self._process: subprocess.Popen[str] | None = None
         self._stopped = False
 
-    def ask(self, request: Mapping[str, Any], time_limit_s: float) -> Outcome:
-        """Outcome of a request; after the time limit the process is killed."""
+    def ask(self, request: Mapping[str, Any], time_limit_s: float | None) -> Outcome:
+        """Outcome of a request; after the time limit, if there is one, the process is killed."""
         process = self._alive()
         source = cast(IO[str], process.stdout)
         try:
@@ -44,6 +44,7 @@ class Runner:
         if self._stopped:
             return Outcome("stopped", "its worker was ended")
         if line is None:
+            assert time_limit_s is not None
             self.close()
             return Outcome("time limit", f"took longer than {time_limit_s:g} s", seconds=time_limit_s)
         if not line.endswith("\n"):
@@ -82,6 +83,16 @@ class Runner:
         return self._process
 
 
+def request_of(folder: BatchFolder, job: Job, attempt: int, work: str = FIT_JOB) -> dict[str, Any]:
+    """What a runner is asked for one attempt at a job."""
+    return {
+        "root": str(folder.root),
+        "job": job.model_dump(mode="json"),
+        "attempt": attempt,
+        "work": work,
+    }
+
+
 def see_through(
     folder: BatchFolder, job: Job, limits: Limits, runner: Runner, *, work: str = FIT_JOB
 ) -> Outcome:
@@ -92,13 +103,7 @@ def see_through(
     while True:
         crashes = sum(a["kind"] == "crashed" for a in attempts)
         fresh = len(attempts) - crashes
-        request = {
-            "root": str(folder.root),
-            "job": job.model_dump(mode="json"),
-            "attempt": fresh,
-            "work": work,
-        }
-        outcome = runner.ask(request, limits.time_limit_s)
+        outcome = runner.ask(request_of(folder, job, fresh, work), limits.time_limit_s)
         if outcome.kind in _NOT_THE_JOBS:
             return outcome
         folder.check_room()
