@@ -27,7 +27,7 @@ from typing import Any, cast
 import typer
 
 from ketune._progress_display import progress_display
-from ketune.errors import InputError
+from ketune.errors import InputError, Interrupted
 from ketune.progress import Progress
 from ketune.storage import jsonable
 
@@ -90,9 +90,10 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
             return int(answer or 0)
         _print(_dump(answer.result) if answer.as_json else "\n".join(answer.lines))
         return answer.exit_code
-    except (KeyboardInterrupt, typer.Abort) as interrupt:
-        # Commands that keep what they have finished say so themselves.
-        return _fail(str(interrupt) or _INTERRUPTED_MESSAGE, INTERRUPTED, as_json)
+    except Interrupted as interrupt:
+        return _fail(str(interrupt), INTERRUPTED, as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail(_INTERRUPTED_MESSAGE, INTERRUPTED, as_json)
     except InputError as error:
         return _fail(str(error), BAD_INPUT, as_json)
     except _USAGE_ERROR as error:

@@ -15,15 +15,11 @@ from ketune.batch._job import Job
 from ketune.batch._perform import FIT_JOB
 from ketune.batch._plan import BatchPlan, plan_batch
 from ketune.batch._status import batch_status, chosen_jobs
-from ketune.errors import InputError
+from ketune.errors import InputError, Interrupted
 from ketune.progress import NullProgress, Progress
 from ketune.storage import check_output_directory
 
 _KIND = "batch"
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with what is to be said about it."""
 
 
 def default_output(configuration: Path) -> Path:
@@ -170,6 +166,7 @@ def _run(
                         client, folder, todo, limits, threads=where.threads, work=work, progress=progress
                     )
         except KeyboardInterrupt:
+            folder.tidy()
             raise Interrupted(f"interrupted: {_so_far(root)}; the same command goes on") from None
         folder.tidy()
     status = batch_status(root)
