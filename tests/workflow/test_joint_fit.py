@@ -12,6 +12,7 @@ import pytest
 from ketune.errors import InputError
 from ketune.inference import read_posterior
 from ketune.workflow import write_report
+from ketune.workflow._estimates import INFERENCE_EFFORTS
 from ketune.workflow._fit import fit_recording
 
 ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
@@ -69,7 +70,7 @@ class TestJointFit:
         document = json.loads((directory / "fit.json").read_text())
         assert [c["label"] for c in document["conditions"]] == ["control", "ketamine"]
         assert document["readout"]["estimator"] == "response surface"
-        assert len(document["readout"]["starts"]) == 33
+        assert len(document["readout"]["starts"]) == INFERENCE_EFFORTS["quick"].screened + 1
         assert document["replay"]["identical"] is True
         for name, entry in answer["parameters"].items():
             assert document["parameters"][name]["value"] == pytest.approx(entry["value"])
