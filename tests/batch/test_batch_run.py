@@ -128,14 +128,12 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(configure, tm
     seeds = [2, 4, 7, *range(8, 45)]
     path, out = configure(f"seeds = {seeds}", "attempts = 1"), tmp_path / "out"
     rng, kills = random.Random(3), 0
-    for _ in range(60):
+    while True:
         process = subprocess.Popen([sys.executable, "-c", CAMPAIGN, str(path), str(out)])
         if kills == 6:
             assert process.wait(timeout=300) == 0
             break
-        if _killed(process, out, rng):
-            kills += 1
-    assert kills == 6
+        kills += _kills(process, out, rng, 6 - kills)
     status = batch_status(out)
     assert (status["done"], status["missing"], status["running"]) == (37, 0, 0)
     assert {f["kind"] for f in status["failed"]} == {"error", "not finite", "bad input"}
@@ -153,24 +151,26 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(configure, tm
     assert sum(n - 1 for n in good) <= 2
 
 
-def _killed(process: subprocess.Popen, out: Path, rng: random.Random) -> bool:
-    """Kill the batch, or one of its processes, after it has begun to work; whether that happened in time."""
-    folder, before = BatchFolder(out), None
-    while process.poll() is None:
-        done = len(folder.done())
-        before = done if before is None else before
-        if folder.root.exists() and folder.running() and done > before:
-            time.sleep(rng.random())
-            victims = [process.pid, *(c.pid for c in psutil.Process(process.pid).children(recursive=True))]
-            victim = victims[0] if rng.random() < 0.5 else rng.choice(victims)
-            try:
-                os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            if victim == process.pid:
-                process.wait()
-                return True
-            process.wait(timeout=300)
-            return True
-        time.sleep(0.05)
-    return False
+def _kills(process: subprocess.Popen, out: Path, rng: random.Random, most: int) -> int:
+    """Kill the batch's processes, each time after it has finished another job, until the batch itself is hit."""
+    folder, kills = BatchFolder(out), 0
+    before = len(folder.done()) if folder.root.exists() else 0
+    while kills < most:
+        assert process.poll() is None, "the batch came to its end before it was killed often enough"
+        time.sleep(0.02)
+        done = len(folder.done()) if folder.root.exists() else 0
+        if done == before or not folder.running():
+            continue
+        time.sleep(0.3 * rng.random())
+        before, victim = done, process.pid
+        if rng.random() < 0.5:
+            victim = rng.choice([c.pid for c in psutil.Process(process.pid).children(recursive=True)])
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        kills += 1
+        if victim == process.pid:
+            break
+    process.wait(timeout=300)
+    return kills

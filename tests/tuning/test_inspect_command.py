@@ -217,7 +217,7 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(
 def test_what_was_fitted_is_kept_as_csv(tmp_path: Path) -> None:
     path = session(tmp_path / "s.nwb")
     recording = read_recording(path, neuron="3", fold=True)
-    _fit._store_recording(tmp_path, recording, path)
+    _fit._store_recording(tmp_path, recording, None)
     kept = read_recording(tmp_path / "recording.csv", fold=True)
     for name in ("orientation_deg", "direction_deg", "spikes", "condition", "window_s", "name"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(recording, name))

@@ -65,27 +65,15 @@ class FitRequest:
         InputError
             Something cannot be used.
         """
-
-        def read(path: str | Path, wanted: str | None) -> Recording:
-            return tuning.read_recording(
-                path,
-                window=self.window,
-                neuron=self.neuron,
-                condition=wanted,
-                fold=self.fold,
-                radians=self.radians,
-                layout=self.layout,
-            )
-
         self.step_error()
         # Conditions that are fitted together may share a file: it is then read whole.
         recording = (
-            data if isinstance(data, Recording) else read(data, None if self.joint else self.condition)
+            data if isinstance(data, Recording) else self.read(data, None if self.joint else self.condition)
         )
         condition = self.condition
         if self.joint and condition is None:
             condition = DEFAULT_CONDITION if DEFAULT_CONDITION in recording.conditions() else None
-        further = further_conditions(self.joint, recording, lambda path: read(path, None))
+        further = further_conditions(self.joint, recording, lambda path: self.read(path, None))
         return plan_fit(
             recording,
             cell=cell or cell_from(self.cell_source),
@@ -105,9 +93,21 @@ class FitRequest:
             ),
         )
 
+    def read(self, path: str | Path, condition: str | None) -> Recording:
+        """A recording as this fit reads it; errors as :func:`ketune.tuning.read_recording`."""
+        return tuning.read_recording(
+            path,
+            window=self.window,
+            neuron=self.neuron,
+            condition=condition,
+            fold=self.fold,
+            radians=self.radians,
+            layout=self.layout,
+        )
+
     def reading(self, data: str | Path | Recording) -> dict[str, Any] | None:
         """How a copy of the file is read again; None where there is no file that a fit's directory could hold."""
-        if isinstance(data, Recording) or self.layout is not None or not is_csv(Path(data)):
+        if isinstance(data, Recording) or self.layout not in (None, Layout()) or not is_csv(Path(data)):
             return None
         asked = {
             "window": self.window,
