@@ -11,7 +11,7 @@ from ketune.batch._folder import BatchFolder, Limits
 from ketune.batch._job import Job
 from ketune.batch._plan import BatchPlan, plan_batch
 from ketune.batch._rerun import describe_rerun, differences, rerun_job
-from ketune.batch._run import clean_batch, default_output, preview_batch, retry_batch, run_batch
+from ketune.batch._run import clean_batch, preview_batch, retry_batch, run_batch
 from ketune.batch._status import batch_status, describe_failures, describe_status
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "check_table",
     "clean_batch",
     "collect",
-    "default_output",
     "describe_failures",
     "describe_rerun",
     "describe_status",

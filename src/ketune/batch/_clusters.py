@@ -37,6 +37,11 @@ class Where:
         ``"slurm"``, ``"pbs"`` or ``"sge"``.
     options
         Of the queue's jobs, as dask-jobqueue takes them (``walltime``, ``memory``, ``queue``, ``account``).
+
+    Raises
+    ------
+    InputError
+        They contradict each other, or what they need is not installed.
     """
 
     workers: int | None = None
@@ -44,6 +49,16 @@ class Where:
     scheduler: str | None = None
     queue: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.scheduler is not None and (self.queue is not None or self.workers is not None):
+            raise InputError(
+                "--scheduler: its workers are its own; leave out --workers and the queueing system"
+            )
+        if self.options and self.queue is None:
+            raise InputError("--queue-option: is for --slurm, --pbs or --sge; add one of them")
+        if self.queue is not None and find_spec("dask_jobqueue") is None:
+            raise InputError(f"--{self.queue}: needs dask-jobqueue; pip install 'ketune[cluster]'")
 
     @property
     def n_workers(self) -> int | None:
@@ -61,22 +76,6 @@ class Where:
         return f"{what} through {self.queue}" if self.queue else what
 
 
-def check(where: Where) -> None:
-    """Refuse what contradicts itself or is not installed.
-
-    Raises
-    ------
-    InputError
-        One line.
-    """
-    if where.scheduler is not None and (where.queue is not None or where.workers is not None):
-        raise InputError("--scheduler: its workers are its own; leave out --workers and the queueing system")
-    if where.options and where.queue is None:
-        raise InputError("--queue-option: is for --slurm, --pbs or --sge; add one of them")
-    if where.queue is not None and find_spec("dask_jobqueue") is None:
-        raise InputError(f"--{where.queue}: needs dask-jobqueue; pip install 'ketune[cluster]'")
-
-
 @contextmanager
 def connected(where: Where) -> Iterator[Client]:
     """A client of the cluster, which ends with the block unless it was there before.
@@ -89,7 +88,6 @@ def connected(where: Where) -> Iterator[Client]:
     import dask
     from distributed import Client
 
-    check(where)
     settings = {
         # Jobs are apart from their workers (see _runner): the death of a worker is not theirs.
         "distributed.scheduler.allowed-failures": 20,
@@ -160,7 +158,6 @@ def _queue_cluster(where: Where) -> Any:
 
 def job_script(where: Where) -> str:
     """What would be submitted to the queueing system."""
-    check(where)
     with _queue_cluster(where) as cluster:
         return str(cluster.job_script())
 

@@ -10,8 +10,6 @@ import numpy as np
 from ketune.batch._folder import BatchFolder, read_job
 from ketune.batch._job import Job
 from ketune.batch._plan import BatchPlan
-from ketune.tuning import Recording, read_recording
-from ketune.workflow import FitRequest
 
 # Of the default cell on one core, native engine (measured; docs/batch.md): its spiking simulation, and what a fit takes
 # beside it.
@@ -42,7 +40,7 @@ def _measured(jobs: Sequence[Job], done: Mapping[str, Path]) -> list[float]:
 
 def _guess(job: Job, plan: BatchPlan) -> float:
     request = job.fit_request(Path())
-    recording = _recording(job, request, plan)
+    recording = request.read(plan.inputs.source(job.recording), None)
     inference, effort = request.inference_effort(), request.fit_effort()
     conditions = 1 + len(request.joint)
     stimuli = len(recording.orientations(job.condition)) + 1
@@ -53,14 +51,3 @@ def _guess(job: Job, plan: BatchPlan) -> float:
     simulated = trials * stimuli * (recording.window_s + _WARM_UP_S)
     beside = _BESIDE_S + (_POSTERIOR_S if inference.draws else 0.0)
     return simulated / _SIMULATED_PER_S + beside
-
-
-def _recording(job: Job, request: FitRequest, plan: BatchPlan) -> Recording:
-    return read_recording(
-        plan.inputs.source(job.recording),
-        window=request.window,
-        neuron=request.neuron,
-        fold=request.fold,
-        radians=request.radians,
-        layout=request.layout,
-    )

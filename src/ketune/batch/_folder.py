@@ -97,6 +97,10 @@ class BatchFolder:
     def _batch(self) -> dict[str, Any]:
         return read_json(self.root / "batch.json", BATCH_FORMAT)
 
+    def check_version(self) -> None:
+        """Refuse a batch of a newer ketune; errors as of :attr:`jobs`."""
+        _ = self._batch
+
     @property
     def name(self) -> str:
         """Of the batch."""

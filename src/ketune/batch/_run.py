@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ketune.batch._clusters import Where, check, connected, job_script
+from ketune.batch._clusters import Where, connected, job_script
 from ketune.batch._estimate import seconds_by_job
 from ketune.batch._folder import BatchFolder, Limits
 from ketune.batch._job import Job
@@ -62,7 +62,6 @@ def run_batch(
         Ctrl-C: what is finished is kept.
     """
     where, progress, begun = where or Where(), progress or NullProgress(), time.monotonic()
-    check(where)
     plan, folder = _planned(configuration, output, progress)
     folder.make()
     plan.inputs.copy_to(folder.root)
@@ -80,7 +79,6 @@ def preview_batch(
 ) -> dict[str, Any]:
     """What :func:`run_batch` would do; nothing is written."""
     where = where or Where()
-    check(where)
     plan, folder = _planned(configuration, output, progress or NullProgress())
     done, failed = folder.done(), folder.failed() if folder.root.is_dir() else {}
     todo = [job for job in plan.jobs if job.key not in done and job.key not in failed]
@@ -120,7 +118,6 @@ def retry_batch(
     """
     begun, folder = time.monotonic(), BatchFolder(directory)
     where = where or Where()
-    check(where)
     limits = folder.limits
     folder.forgive(chosen_jobs(folder, list(jobs)))
     return _run(folder.root, limits, where, work, progress or NullProgress(), begun)
@@ -143,7 +140,7 @@ def _planned(
 ) -> tuple[BatchPlan, BatchFolder]:
     folder = BatchFolder(default_output(Path(configuration)) if output is None else output)
     if (folder.root / "batch.json").exists():
-        folder.name  # noqa: B018 - refuses a batch of a newer version before anything else
+        folder.check_version()
     else:
         check_output_directory(folder.root, _KIND)
     return plan_batch(configuration, progress=progress), folder

@@ -68,8 +68,8 @@ def check_choice(engine: str) -> None:
 
 
 def describe(engine: JaxEngine) -> dict[str, Any]:
-    """What an engine is, for the provenance of results: its name, precision and step, its
-    kernel's hash, or why it is not the native one.
+    """What an engine is, for the provenance of results: its name, precision and step, and the hash of its kernel or why
+    it is not the native one.
 
     To be asked after its runs: whether the kernel compiles shows in the first of them.
     """
