@@ -262,7 +262,7 @@ def _kept(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """Before and during in every kept parameter set, with the stimuli of the recording."""
-    fewer = max(8, trials // 4)
+    fewer = min(trials, max(8, trials // 4))
     found = [_kept_entry(main.neuron, sets[0], main.before, main.counts)]
     for i, (neuron, entry) in enumerate(zip(neurons[1:], sets[1:], strict=True)):
         text = f"parameter set {i + 2} of {len(sets)}"
