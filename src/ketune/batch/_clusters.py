@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _CONNECT_S = 10.0
 # The class of dask-jobqueue for each queueing system.
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster"}
+DASK_SETTINGS = {
+    # Jobs are apart from their workers (see _runner): the death of a worker is not theirs, and a profile of the
+    # worker shows nothing of them, but takes more than handing them out.
+    "distributed.scheduler.allowed-failures": 20,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.limit": "60s",
+    "distributed.comm.timeouts.connect": f"{_CONNECT_S:g}s",
+}
 
 
 @dataclass(frozen=True)
@@ -88,16 +96,10 @@ def connected(where: Where) -> Iterator[Client]:
     import dask
     from distributed import Client
 
-    settings = {
-        # Jobs are apart from their workers (see _runner): the death of a worker is not theirs.
-        "distributed.scheduler.allowed-failures": 20,
-        "distributed.admin.tick.limit": "60s",
-        "distributed.comm.timeouts.connect": f"{_CONNECT_S:g}s",
-    }
     logger = logging.getLogger("distributed")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    with dask.config.set(settings):
+    with dask.config.set(DASK_SETTINGS):
         cluster = None if where.scheduler is not None else _started(where)
         try:
             try:
