@@ -23,6 +23,8 @@ DASK_SETTINGS = {
     # Jobs are apart from their workers (see _runner): the death of a worker is not theirs, and a profile of the
     # worker shows nothing of them, but takes more than handing them out.
     "distributed.scheduler.allowed-failures": 20,
+    # One job at a time: jobs are long and uneven, and one that waits behind another keeps a free worker from it.
+    "distributed.scheduler.worker-saturation": 1.0,
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.limit": "60s",
     "distributed.comm.timeouts.connect": f"{_CONNECT_S:g}s",

@@ -90,8 +90,10 @@ def dispatch(
     from distributed import as_completed
 
     tally, run = Tally(), uuid.uuid4().hex[:8]
-    # A scheduler may know the same job from another batch, or from an earlier run of this one.
-    by_key = {f"{job.key}-{run}": job for job in jobs}
+    # A scheduler may know the same job from another batch, or from an earlier run of this one. By the
+    # common beginning it takes them for one kind of task, which it keeps in a queue; others it deals out at once, and a
+    # job then waits behind a long one while other workers are free.
+    by_key = {f"ketune_job-{job.key}-{run}": job for job in jobs}
     client.register_plugin(RunnerPlugin(threads))
     futures = client.map(
         call,
