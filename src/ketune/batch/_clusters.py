@@ -138,7 +138,7 @@ def _started(where: Where) -> Any:
             threads_per_worker=1,
             processes=True,
             memory_limit=0,  # the jobs' memory is that of their own processes
-            dashboard_address=":0" if find_spec("bokeh") else None,
+            dashboard_address=":0",  # whichever is free: None is a fixed one, and a warning where two batches run
             silence_logs=logging.CRITICAL,
         )
     finally:
