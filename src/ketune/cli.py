@@ -16,6 +16,7 @@ from ketune import (
     _cli_apply,
     _cli_batch,
     _cli_evidence,
+    _cli_explore,
     _cli_export,
     _cli_exposure,
     _cli_inspect,
@@ -331,6 +332,9 @@ app.command()(_cli_inspect.inspect)
 
 
 app.command()(_cli_apply.apply)
+
+
+app.command()(_cli_explore.explore)
 
 
 app.command()(_cli_exposure.exposure)
