@@ -40,6 +40,7 @@ def choices(plan: Prepared, request: DrugRequest) -> dict[str, Any]:
     """What was switched on and off."""
     dosing = plan.dosing
     acts = dosing.drug.targets
+    by_hand = {text.partition("=")[0].strip() for text in request.settings}
     return {
         "block_model": dosing.block_model,
         "targets": sorted(acts if dosing.targets is None else dosing.targets & acts),
@@ -53,7 +54,12 @@ def choices(plan: Prepared, request: DrugRequest) -> dict[str, Any]:
             for b in dosing.baseline
         ],
         "dopamine": dosing.apical is not None,
-        "set": dict(dosing.overrides.get(dosing.drug.name, {})),
+        "set": {
+            name: value
+            for name, value in dosing.overrides.get(dosing.drug.name, {}).items()
+            # A pipette is at the neuron unless told otherwise, whatever the route.
+            if name != "focal.depth" or name in by_hand
+        },
         "also_given": sorted({a.drug.name for a in dosing.administrations} - {dosing.drug.name}),
         "protocol": None if request.protocol is None else str(request.protocol),
     }
