@@ -20,7 +20,7 @@ from ketune.cell import Cell
 from ketune.engines import create, describe
 from ketune.errors import InputError
 from ketune.explorer import EXPLORER_FILE, EXPLORER_FORMAT, Explorer
-from ketune.pharmacology import DrugEffect
+from ketune.pharmacology import DrugEffect, NmdaDrive
 from ketune.progress import NullProgress, Progress
 from ketune.provenance import provenance
 from ketune.storage import check_output_directory, jsonable, result_directory, write_json
@@ -107,15 +107,7 @@ def explore(
     neuron = neuron_of(cell, fit, fit["kept_sets"][0], simulator)
     drive = nmda_drive(neuron, run_seed, progress)
     control = Condition(CONTROL.label, plans[0].dosing.control(drive))
-    by_route = []
-    with progress.task("what the drug does, dose by dose", sum(len(g.texts) for g in grids)) as task:
-        for chosen, plan in zip(grids, plans, strict=True):
-            sweep = DoseSweep(plan, drive, plan.times_min[0])
-            effects = []
-            for dose in chosen.doses.values:
-                effects.append(tuple(sweep.over_time(dose, plan.times_min)))
-                task.advance()
-            by_route.append(RouteEffects(chosen, plan, tuple(effects)))
+    by_route = effects_by_route(grids, plans, drive, progress)
     document = {
         **explored(neuron, by_route, control, budget=budget, seed=run_seed, progress=progress),
         "choices": entries.choices(plans[0], request),
@@ -137,6 +129,22 @@ def explore(
         "within_tolerance": accuracy["error_of_peak"] <= accuracy["tolerance"],
         "seconds": round(time.monotonic() - begun, 1),
     }
+
+
+def effects_by_route(
+    grids: Sequence[RouteDoses], plans: Sequence[Prepared], drive: NmdaDrive, progress: Progress
+) -> list[RouteEffects]:
+    """What the drug does at every dose and time; ``plans`` are of one dose of each route."""
+    found = []
+    with progress.task("what the drug does, dose by dose", sum(len(g.texts) for g in grids)) as task:
+        for chosen, plan in zip(grids, plans, strict=True):
+            sweep = DoseSweep(plan, drive, plan.times_min[0])
+            effects = []
+            for dose in chosen.doses.values:
+                effects.append(tuple(sweep.over_time(dose, plan.times_min)))
+                task.advance()
+            found.append(RouteEffects(chosen, plan, tuple(effects)))
+    return found
 
 
 def explored(
