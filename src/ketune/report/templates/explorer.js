@@ -283,7 +283,7 @@
     };
 
     for (const panel of panels) {
-      panel.svg.addEventListener("pointermove", (event) => {
+      const point = (event) => {
         const box = panel.svg.getBoundingClientRect(), scale = WIDTH / box.width;
         const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
         let best = null, least = NEAR;
@@ -304,7 +304,9 @@
         const frame = section.getBoundingClientRect(), room = frame.width - tip.offsetWidth;
         tip.style.left = `${Math.max(0, Math.min(room, event.clientX - frame.left + 12))}px`;
         tip.style.top = `${event.clientY - frame.top + 16}px`;
-      });
+      };
+      panel.svg.addEventListener("pointermove", point);
+      panel.svg.addEventListener("pointerdown", point); // a tap moves nothing
       panel.svg.addEventListener("pointerleave", hide);
     }
     form.addEventListener("input", (event) => {
