@@ -41,6 +41,11 @@
     return found;
   };
 
+  const sideLabel = (svg, text) => {
+    const middle = (TOP + BOTTOM) / 2;
+    add(svg, "text", { x: 9, y: middle, "text-anchor": "middle", transform: `rotate(-90 9 ${middle})` }, text);
+  };
+
   // Axes with ticks and labels; gives the places of values.
   const axes = (svg, x, y) => {
     const at = {
@@ -57,9 +62,7 @@
     }
     add(svg, "path", { class: "axis", d: `M${LEFT} ${TOP}V${BOTTOM}H${RIGHT}` });
     add(svg, "text", { x: (LEFT + RIGHT) / 2, y: BOTTOM + 38, "text-anchor": "middle" }, x.label);
-    const middle = (TOP + BOTTOM) / 2;
-    const turned = { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` };
-    add(svg, "text", turned, y.label);
+    sideLabel(svg, y.label);
     return at;
   };
 
@@ -158,8 +161,7 @@
       add(svg, "text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, number(v));
     }
     add(svg, "path", { class: "axis", d: `M${LEFT} ${TOP}V${BOTTOM}` });
-    const half = (TOP + BOTTOM) / 2;
-    add(svg, "text", { x: 12, y: half, "text-anchor": "middle", transform: `rotate(-90 12 ${half})` }, depth.label);
+    sideLabel(svg, depth.label);
     add(svg, "path", { class: "pia", d: `M${LEFT} ${pia}H${RIGHT}` });
     add(svg, "text", { x: RIGHT, y: pia - 4, "text-anchor": "end" }, "pia");
     const lines = [], casing = [];
@@ -202,6 +204,8 @@
 
   const inWords = (data, route, dose, time, now) => {
     const local = now.local.filter((_, i) => !isAxon(data.tree.region[i]));
+    const ends = [Math.min(...local), Math.max(...local)].map(percent);
+    const range = ends[0] === ends[1] ? ends[0] : `${ends[0]} to ${ends[1]}`;
     const q = now.quantities, before = data.control;
     const drug = data.drug[0].toUpperCase() + data.drug.slice(1);
     const shift = q.preferred_shift_deg === null
@@ -212,7 +216,7 @@
       && data.times[0] === 0 ? " (the same at every time after 0)" : "";
     return `${drug}, ${route.name}, ${route.doses[dose]}, ${number(data.times[time])} min after application: `
       + `${number(now.concentration)} µM free at the soma${same}; ${percent(now.block)} of NMDA conductance blocked over `
-      + `the excitatory synapses (${percent(Math.min(...local))} to ${percent(Math.max(...local))} along the dendrites); `
+      + `the excitatory synapses (${range} along the dendrites); `
       + `PV cells at ${percent(now.pv)} and SST cells at ${percent(now.sst)} of their rate. `
       + `Best mean rate ${number(peak)} Hz (before ${number(own)} Hz)${osi}${shift}. `
       + `Emulator’s error: ${number(data.error * own, 2)} Hz.`;
