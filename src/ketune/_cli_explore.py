@@ -93,7 +93,7 @@ def explore(
     """Predict a fitted neuron's tuning over routes, doses and times, for the sliders of its report.
 
     Some settings are simulated, an emulator predicts the others, and its error is measured on settings that it has
-    not seen. Writes explorer.json beside the fit; `ketune report` then shows it. Takes up to five minutes.
+    not seen. Writes explorer.json beside the fit; `ketune report` then shows it. Takes some minutes on two cores.
 
     Examples:
 

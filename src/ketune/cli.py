@@ -112,8 +112,8 @@ def demo(
     """Run the whole path on shipped data: fit, ketamine, report.
 
     Fits the neuron to one V1 and one V2 unit of a macaque, applies topical ketamine (10 mg/ml: before, wash-in,
-    30 min, recovery), predicts other routes, doses and times for the report's sliders, writes DIR/report.html and prints
-    its path and a summary. Takes up to half an hour on two cores.
+    30 min, recovery), predicts other routes, doses and times for the report's sliders, writes DIR/report.html and
+    prints its path and a summary. Takes up to half an hour on two cores.
 
     Example:
 

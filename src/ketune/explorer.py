@@ -171,6 +171,8 @@ class Explorer(_Part):
         _check("control.rate_hz", self.control.rate_hz, (k,))
         for name in ("depth_um", "parent", "diam_um", "region"):
             _check(f"neuron.{name}", getattr(tree, name), (n,))
+        if "peak_rate_hz" not in self.accuracy.quantity_error:
+            raise ValueError("accuracy.quantity_error has no peak_rate_hz")
         for grid in self.routes:
             shape = (len(grid.doses), times)
             _check("dose_texts", grid.dose_texts, shape[:1])

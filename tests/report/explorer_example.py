@@ -103,7 +103,7 @@ def explorer_document() -> dict[str, Any]:
             "largest_error_of_peak": 0.041,
             "direct_noise_of_peak": 0.008,
             "tolerance": 0.02,
-            "quantity_error": {"osi": 0.02},
+            "quantity_error": {"peak_rate_hz": 0.41, "osi": 0.02},
             "checks": 8,
             "design_points": 28,
             "trials": 736,

@@ -73,6 +73,7 @@ def test_it_says_how_sure_it_is(page: Page) -> None:
         "36 settings were simulated",
         "on 8 that",
         "1.3 %",
+        "0.41 Hz",
         "hcn1.ec50 = 67",
         "1 number",
     ):

@@ -190,6 +190,25 @@ def test_no_run_is_spent_on_settings_without_a_drug(
     assert min(simulated) > 0
 
 
+def test_held_out_settings_are_spread_over_what_the_drug_does(
+    neuron: KnownNeuron, by_route: list[RouteEffects]
+) -> None:
+    """Half of this grid blocks less than a fifth; an error measured mostly there would say nothing of the rest."""
+    tested = []
+
+    class Watched(KnownNeuron):
+        def counts(self, condition: Any, *, trials: int, **options: Any) -> Any:
+            if condition.effect is not None and trials > 8:  # a check; a point of the design is one block
+                tested.append(condition.effect.nmda_block.mean())
+            return super().counts(condition, trials=trials, **options)
+
+    budget = Budget(checks=8, design=8, most_design=8, seconds=1e9)
+    explored(Watched(neuron.cell), by_route, CONTROL, budget=budget, seed=3, progress=NullProgress())
+    block = np.array([e.nmda_block.mean() for one in by_route for row in one.effects for e in row])
+    assert np.median(block) < 0.2
+    assert np.median(tested) > 0.5
+
+
 def test_a_drug_that_does_nothing_here_is_refused(neuron: KnownNeuron, cell: Cell, drive: NmdaDrive) -> None:
     request = replace(REQUEST, at=("0 min",))
     grids = routes_of(KETAMINE, ("ip",), (), request)

@@ -67,6 +67,7 @@ def page_data(explorer: Explorer) -> dict[str, Any]:
         "start": int(np.argmin(np.abs(np.array(explorer.times_min) - _START_MIN))),
         "soma": explorer.soma_depth_um,
         "error": explorer.accuracy.error_of_peak,
+        "peakError": explorer.accuracy.quantity_error["peak_rate_hz"],
         "control": {"rate": explorer.control.rate_hz, **explorer.control.quantities},
         "tree": {
             "x": tree.x_um,

@@ -36,8 +36,8 @@ from ketune.workflow._simulation import CONTROL, Condition, nmda_drive
 
 Array = NDArray[np.float64]
 
-# Of the spread of all effects: nearer to the control an effect is none, and not worth a run.
-_NO_EFFECT = 0.01
+# Effects nearer to one another, or to none, than this share of their spread stand for each other.
+_APART = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,15 +166,15 @@ def explored(
     effects = [effect for one in by_route for row in one.effects for effect in row]
     reader = ActionReader(neuron)
     points = spanned(reader, control, [reader(effect) for effect in effects]).points
-    matter = np.flatnonzero(np.linalg.norm(points, axis=1) > _NO_EFFECT)
-    if not len(matter):
+    distinct = _distinct(points)
+    if not distinct:
         raise InputError(
             "--doses: none of these doses changes anything that this cell has; give higher doses or another drug"
         )
     emulated = emulate(
         neuron,
-        points[matter],
-        lambda row: effects[matter[row]],
+        points[distinct],
+        lambda row: effects[distinct[row]],
         control=control,
         budget=budget,
         seed=seed,
@@ -222,6 +222,22 @@ def explored(
     # Read back before it is written: what cannot be read must not be on disk.
     Explorer.model_validate(jsonable(document))
     return document
+
+
+def _distinct(points: Array) -> list[int]:
+    """Rows that are apart from each other and from the control, the strongest effects first.
+
+    Most settings of a grid do little: late times and low doses would fill the runs, and their small errors hide that
+    of the settings which matter.
+    """
+    strength = np.linalg.norm(points, axis=1)
+    kept: list[int] = []
+    for row in np.argsort(-strength, kind="stable").tolist():
+        if strength[row] <= _APART:
+            break
+        if not kept or np.linalg.norm(points[kept] - points[row], axis=1).min() > _APART:
+            kept.append(row)
+    return kept
 
 
 def _done(effects: Sequence[DrugEffect], reader: ActionReader, shape: tuple[int, int]) -> dict[str, Any]:

@@ -211,6 +211,7 @@
     const shift = q.preferred_shift_deg === null
       ? "" : `, preferred orientation moved by ${decimal(q.preferred_shift_deg, 1)}°`;
     const osi = q.osi === null ? "" : `, OSI ${decimal(q.osi, 2)} (before ${before.osi === null ? "not available" : decimal(before.osi, 2)})`;
+    const atPeak = data.peakError === null ? "" : `, ${number(data.peakError, 2)} Hz at the peak`;
     const peak = Math.max(...now.rate), own = Math.max(...before.rate);
     const same = data.times.length > 1 && route.concentration[dose].slice(1).every((c) => c === route.concentration[dose][1])
       && data.times[0] === 0 ? " (the same at every time after 0)" : "";
@@ -219,7 +220,7 @@
       + `the excitatory synapses (${range} along the dendrites); `
       + `PV cells at ${percent(now.pv)} and SST cells at ${percent(now.sst)} of their rate. `
       + `Best mean rate ${number(peak)} Hz (before ${number(own)} Hz)${osi}${shift}. `
-      + `Emulator’s error: ${number(data.error * own, 2)} Hz.`;
+      + `Emulator’s error on runs that it had not seen: ${number(data.error * own, 2)} Hz over all orientations${atPeak}.`;
   };
 
   const start = (section) => {
