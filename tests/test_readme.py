@@ -32,6 +32,7 @@ def test_every_command_line_is_accepted(
     for name, result in (
         ("fit_recording", fit),
         ("apply_drug", {"status": "ok", "summary": []}),
+        ("explore", {"status": "ok"}),
         ("write_report", {"status": "ok", "report": "cell7/report.html", "summary": []}),
         ("run_exposure", {"status": "ok"}),
         ("describe_exposure", []),
@@ -67,6 +68,8 @@ def test_every_command_line_is_accepted(
         "apply_drug",
         "write_report",
         "apply_drug",
+        "explore",
+        "write_report",
         "run_exposure",
         "preview_batch",
         "run_batch",

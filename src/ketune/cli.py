@@ -16,6 +16,7 @@ from ketune import (
     _cli_apply,
     _cli_batch,
     _cli_evidence,
+    _cli_explore,
     _cli_export,
     _cli_exposure,
     _cli_inspect,
@@ -111,7 +112,8 @@ def demo(
     """Run the whole path on shipped data: fit, ketamine, report.
 
     Fits the neuron to one V1 and one V2 unit of a macaque, applies topical ketamine (10 mg/ml: before, wash-in,
-    30 min, recovery), writes DIR/report.html and prints its path and a summary. Takes up to half an hour on two cores.
+    30 min, recovery), predicts other routes, doses and times for the report's sliders, writes DIR/report.html and
+    prints its path and a summary. Takes up to half an hour on two cores.
 
     Example:
 
@@ -331,6 +333,9 @@ app.command()(_cli_inspect.inspect)
 
 
 app.command()(_cli_apply.apply)
+
+
+app.command()(_cli_explore.explore)
 
 
 app.command()(_cli_exposure.exposure)

@@ -222,7 +222,7 @@ def apply_document(*, seed: int = 0) -> dict[str, Any]:
     table = compartments.build(default_morphology())
     depths = np.maximum(300 - table.xyz_um[:, 1] + table.xyz_um[0, 1], 0)
     concentration = 3000 * np.exp(-depths / 110)
-    parent = _parents(table)
+    parent = parents_of(table)
     dendrites = np.flatnonzero(np.isin(table.region, ["basal", "apical"]))
     near = np.flatnonzero(table.path_um < 50)
     conditions = []
@@ -369,7 +369,7 @@ def change(quantity, unit, best, low, high, found, reported, reported_id, source
     }
 
 
-def _parents(table: compartments.CompartmentTable) -> list[int]:
+def parents_of(table: compartments.CompartmentTable) -> list[int]:
     """Parent compartment of each compartment: the one before it in its section, or the last of the parent section."""
     parents = np.full(len(table.region), -1)
     for k, above in enumerate(table.section_parent):

@@ -11,6 +11,7 @@ from typing import Any
 from ketune.report import (
     _dose_figures,
     _drug_figures,
+    _explorer,
     _fit_figures,
     _inference_figures,
     _neuron_figures,
@@ -49,6 +50,7 @@ def render(results: Sequence[Result]) -> str:
         overview=[_overview(part["id"], result) for part, result in zip(sections, results, strict=True)],
         drug_models=list(models.values()),
         any_drug=bool(models),
+        explorers=_explorer.page_parts() if any(part["explorer"] for part in sections) else None,
     )
 
 
@@ -78,6 +80,7 @@ def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None 
         )
         if fit.summary
         else [],
+        "explorer": _explorer.explorer_section(result.directory, identifier),
         "applications": applications,
         "traces": None if any(a["traces"] for a in applications) else _fit_figures.traces_picture(fit.traces),
         "parameters": [_tables.parameter(name, p, fit) for name, p in fit.parameters.items()],

@@ -8,6 +8,7 @@ from ketune.workflow._dose_response import DoseResponse, dose_response
 from ketune.workflow._dosing import DrugRequest
 from ketune.workflow._dosing import prepare as drug_plan
 from ketune.workflow._emulator import Budget
+from ketune.workflow._explore import explore
 from ketune.workflow._exposure import describe as describe_exposure
 from ketune.workflow._exposure import run_exposure
 from ketune.workflow._fit import fit_as_requested, fit_recording
@@ -52,6 +53,7 @@ __all__ = [
     "dose_range",
     "dose_response",
     "drug_plan",
+    "explore",
     "fit_as_requested",
     "fit_recording",
     "morphology_file",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ketune import pharmacology
-from ketune.afferents import compartment_rate_hz
 from ketune.cell import Cell
 from ketune.engines import create, describe
 from ketune.errors import InputError
@@ -30,7 +29,7 @@ from ketune.workflow._fit_files import (
     neuron_of,
     read_fit,
 )
-from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, summary_fields
+from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron, nmda_drive, summary_fields
 
 _MAIN_TIME_MIN = 30.0
 
@@ -114,7 +113,7 @@ def apply_drug(
     simulator = create(cell, engine, dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
     neurons = [neuron_of(cell, fit, kept, simulator) for kept in sets]
     best = neurons[0]
-    drive = _nmda_drive(best, run_seed, progress)
+    drive = nmda_drive(best, run_seed, progress)
     main = 1 + int(np.argmin(np.abs(np.array(plan.times_min) - _MAIN_TIME_MIN)))
     sweep = None if doses is None else DoseSweep(plan, drive, plan.times_min[main - 1])
     wanted = None if sweep is None or doses is None else sweep.range(doses)
@@ -209,14 +208,6 @@ def _is_reported(plan: Prepared) -> bool:
     """Whether it is what the reports of tuning under a drug are about: ketamine on the cortex."""
     topical = all(entry.route.startswith("topical") for entry in plan.protocol.dose)
     return topical and plan.drug.name.startswith("ketamine")
-
-
-def _nmda_drive(neuron: FittedNeuron, seed: int, progress: Progress) -> NmdaDrive:
-    """How the fitted neuron uses its NMDA receptors before the drug."""
-    with progress.task("mean potential of open NMDA receptors", None):
-        v_bar = neuron.mean_open_potential(seed=seed)
-    n = neuron.cell.table.n
-    return NmdaDrive(v_bar, compartment_rate_hz(neuron.layout, neuron.grating, neuron.drive(CONTROL), n))
 
 
 def _control(plan: Prepared, drive: NmdaDrive) -> Condition:

@@ -40,6 +40,7 @@ def choices(plan: Prepared, request: DrugRequest) -> dict[str, Any]:
     """What was switched on and off."""
     dosing = plan.dosing
     acts = dosing.drug.targets
+    by_hand = {text.partition("=")[0].strip() for text in request.settings}
     return {
         "block_model": dosing.block_model,
         "targets": sorted(acts if dosing.targets is None else dosing.targets & acts),
@@ -53,7 +54,12 @@ def choices(plan: Prepared, request: DrugRequest) -> dict[str, Any]:
             for b in dosing.baseline
         ],
         "dopamine": dosing.apical is not None,
-        "set": dict(dosing.overrides.get(dosing.drug.name, {})),
+        "set": {
+            name: value
+            for name, value in dosing.overrides.get(dosing.drug.name, {}).items()
+            # A pipette is at the neuron unless told otherwise, whatever the route.
+            if name != "focal.depth" or name in by_hand
+        },
         "also_given": sorted({a.drug.name for a in dosing.administrations} - {dosing.drug.name}),
         "protocol": None if request.protocol is None else str(request.protocol),
     }
@@ -281,19 +287,11 @@ def joined(replays: list[dict[str, Any]]) -> dict[str, Any]:
 def picture(cell: Cell, neuron: FittedNeuron, effect: DrugEffect, depth: float) -> dict[str, Any]:
     """The neuron with its synapses and the block of each compartment."""
     table, layout = cell.table, neuron.layout
-    first = table.section_first[table.section]
-    parent_section = table.section_parent[table.section]
-    parent = np.arange(table.n) - 1
-    at_start = np.arange(table.n) == first
-    last_of_parent = np.where(
-        parent_section >= 0, table.section_first[parent_section] + table.section_count[parent_section] - 1, -1
-    )
-    parent[at_start] = last_of_parent[at_start]
     return {
         "x_um": table.xyz_um[:, 0],
         "y_um": table.xyz_um[:, 1],
         "z_um": table.xyz_um[:, 2],
-        "parent": parent,
+        "parent": parents(cell),
         "diam_um": table.diam_um,
         "region": list(table.region),
         "nmda_block_during": effect.nmda_block,
@@ -305,6 +303,20 @@ def picture(cell: Cell, neuron: FittedNeuron, effect: DrugEffect, depth: float) 
         },
         "soma_depth_um": depth,
     }
+
+
+def parents(cell: Cell) -> np.ndarray:
+    """Index of the compartment towards the soma of each one, ``(n,)``; -1 for the soma's first."""
+    table = cell.table
+    first = table.section_first[table.section]
+    parent_section = table.section_parent[table.section]
+    parent = np.arange(table.n) - 1
+    at_start = np.arange(table.n) == first
+    last_of_parent = np.where(
+        parent_section >= 0, table.section_first[parent_section] + table.section_count[parent_section] - 1, -1
+    )
+    parent[at_start] = last_of_parent[at_start]
+    return parent
 
 
 def sentences(drug: str, when: str, rows: list[dict[str, Any]], n_sets: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The demonstration: two macaque units, topical ketamine, one report."""
+"""The demonstration: two macaque units, ketamine, one report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ketune.progress import NullProgress, Progress
 from ketune.storage import check_output_directory
 from ketune.workflow._apply import apply_drug
 from ketune.workflow._dosing import DrugRequest
+from ketune.workflow._explore import explore
 from ketune.workflow._fit import fit_as_requested
 from ketune.workflow._fit_request import FitRequest
 from ketune.workflow._report import write_report
@@ -24,6 +25,8 @@ def run_demo(
     output: Path, *, seed: int = 1, overwrite: bool = False, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Fit both shipped units, apply topical ketamine (wash-in, 30 min, recovery), and write ``report.html``.
+
+    The report has sliders for ketamine's routes, doses and times.
 
     Returns
     -------
@@ -51,6 +54,7 @@ def run_demo(
             progress=progress,
         )
         applied = apply_drug(directory, KETAMINE, overwrite=overwrite, progress=progress)
+        explore(directory, overwrite=overwrite, progress=progress)
         replays = (fit["replay"], applied["replay"])
         fits.append(
             {

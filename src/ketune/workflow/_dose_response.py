@@ -11,7 +11,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ from ketune.errors import InputError
 from ketune.pharmacology import DrugEffect
 from ketune.progress import NullProgress, Progress
 from ketune.workflow._action_space import ActionReader, Actions, ActionSpace
-from ketune.workflow._curve_indices import QUANTITIES, curve_indices, shift_from
+from ketune.workflow._curve_indices import QUANTITIES
 from ketune.workflow._dose_range import DoseRange
-from ketune.workflow._emulator import Budget, EmulatorError, Grown, Response, grow
+from ketune.workflow._emulated_neuron import EmulatedNeuron, Neuron, emulate, spanned
+from ketune.workflow._emulator import Budget, EmulatorError, Grown
 from ketune.workflow._simulation import CONTROL, Condition
 
 Array = NDArray[np.float64]
@@ -32,37 +33,8 @@ EffectOf = Callable[[float, Mapping[str, float]], DrugEffect]
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over the samples: the median, and the ends of the 50 % and 90 % bands."""
 _BLOCK_EDGES = np.linspace(0.0, 1.0, 11)
-# Tuning and Fano factor are reported where the emulated peak is at least so many times the emulator's error.
-_RESOLVED = 5.0
 # A quantile of 5 % of fewer would be the smallest of a handful.
 _FEWEST_IN_BIN = 20
-
-
-class Neuron(Protocol):
-    """What is needed of a :class:`ketune.workflow._simulation.FittedNeuron`."""
-
-    cell: Any
-    values: dict[str, float]
-    layout: Any
-    grating: Any
-
-    def drive(self, condition: Condition) -> Any:
-        """Afferent rates in a condition."""
-
-    def overrides(self, condition: Condition) -> dict[tuple[str, str], Any]:
-        """Parameters of the cell in a condition."""
-
-    def counts(
-        self,
-        condition: Condition,
-        *,
-        trials: int,
-        seed: int,
-        progress: Progress,
-        text: str,
-        first_trial: int = 0,
-    ) -> Any:
-        """Spike counts of every orientation and the blank."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +52,14 @@ class DoseResponse:
         neuron is silent but for the emulator's error.
     mean_counts
         ``(n_samples, n_doses, k)`` emulated mean counts in the counting window.
-    orientation_deg
-        ``(k,)``; NaN for the blank.
-    control
-        The same quantities without drug, from the direct runs of the control.
-    quantity_error
-        Root-mean-square difference of each quantity between emulator and held-out direct runs, whose noise it contains;
-        NaN where no check has it.
     samples
         Drug parameters of each sample.
-    space, reader, bare, grown
-        What the emulator is made of; ``bare`` holds the control's actions.
+    emulated
+        The emulator, and the control.
+    quantity_error
+        Of the emulator by quantity, and the noise of the direct runs in it.
+    space, reader, bare
+        What the emulator's coordinates are made of; ``bare`` holds the control's actions.
     seconds
         By stage; "effects" is the time to compute what the drug does, before any simulation.
     """
@@ -100,18 +69,34 @@ class DoseResponse:
     nmda_block: Array
     curves: dict[str, Array]
     mean_counts: Array
-    orientation_deg: Array
-    window_s: float
-    control: dict[str, float]
-    preferred_deg: float
-    quantity_error: dict[str, float]
     samples: tuple[Mapping[str, float], ...]
+    emulated: EmulatedNeuron
+    quantity_error: dict[str, float]
     space: ActionSpace
     reader: ActionReader
     bare: Actions
-    grown: Grown
     budget: Budget
     seconds: dict[str, float]
+
+    @property
+    def grown(self) -> Grown:
+        """The emulator with the runs that it was made from."""
+        return self.emulated.grown
+
+    @property
+    def orientation_deg(self) -> Array:
+        """``(k,)``; NaN for the blank."""
+        return self.emulated.orientation_deg
+
+    @property
+    def control(self) -> dict[str, float]:
+        """The same quantities without drug, from the direct runs of the control."""
+        return self.emulated.control
+
+    @property
+    def preferred_deg(self) -> float:
+        """Preferred orientation without drug."""
+        return self.emulated.preferred_deg
 
     @property
     def error(self) -> EmulatorError:
@@ -124,15 +109,7 @@ class DoseResponse:
 
     def respond(self, effects: Sequence[Actions]) -> dict[str, Array]:
         """Every quantity at such actions, ``(n,)`` each."""
-        response = self.grown.emulator(self.points(effects))
-        return _indices(
-            response, self.orientation_deg, self.window_s, self.preferred_deg, self.smallest_peak_count
-        )
-
-    @property
-    def smallest_peak_count(self) -> float:
-        """Mean count at the best orientation below which tuning and Fano factor are not reported."""
-        return _smallest_peak(self.grown)
+        return self.emulated.indices(self.grown.emulator(self.points(effects)))
 
     def bands(self, name: str) -> Array:
         """``(5, n_doses)`` quantiles :data:`LEVELS` over the samples in which a quantity is defined."""
@@ -196,7 +173,7 @@ class DoseResponse:
                     for key, q in zip(_KEYS, LEVELS, strict=True)
                 },
             },
-            "smallest_peak_count": self.smallest_peak_count,
+            "smallest_peak_count": self.emulated.smallest_peak_count,
             "against_block": {
                 **{key: by_block[key] for key in ("low", "high", "n", "block")},
                 "bands": {
@@ -285,52 +262,33 @@ def dose_response(
                 rows.append(reader(effect))
                 block[i, j], concentration[i, j] = reader.nmda_block(effect), effect.concentration_uM[0]
             task.advance()
-    bare, *complete = reader.completed([reader(control.effect), *rows])
-    space = ActionSpace.spanned_by(complete, bare)
-    if not space.names:
+    found = spanned(reader, control, rows)
+    if not found.space.names:
         raise InputError(
             "--doses: none of these doses changes anything that this cell has; give higher doses or another drug"
         )
-    points = space.points(complete)
     seconds = {"effects": time.monotonic() - begun}
 
-    def run(row: int | None, first: int, n: int) -> NDArray[np.int_]:
-        condition = control
-        if row is not None:
-            i, j = divmod(row, shape[1])
-            condition = Condition("dosed", effect_of(doses.values[j], overrides[i]))
-        counts = neuron.counts(
-            condition,
-            trials=n * budget.block_trials,
-            first_trial=first * budget.block_trials,
-            seed=seed,
-            progress=NullProgress(),
-            text="",
-        )
-        return np.asarray(counts.counts)
+    def effect_at(row: int) -> DrugEffect:
+        i, j = divmod(row, shape[1])
+        return effect_of(doses.values[j], overrides[i])
 
-    orientation = np.asarray(neuron.grating.orientation_deg, float)
-    window_s = neuron.grating.window_ms * 1e-3
     begun = time.monotonic()
-    most = budget.pool_blocks + budget.checks * budget.check_blocks + budget.most_design
-    with progress.task("dose-response: runs of the spiking neuron (at most)", most) as task:
-        grown = grow(
-            points,
-            run,
-            n_shown=int(np.isfinite(orientation).sum()),
-            budget=budget,
-            seed=seed,
-            on_run=task.advance,
-        )
-    simulated = time.monotonic() - begun
-    seconds |= {**grown.seconds, "runs_and_regression": simulated}
+    emulated = emulate(
+        neuron,
+        found.points,
+        effect_at,
+        control=control,
+        budget=budget,
+        seed=seed,
+        progress=progress,
+        text="dose-response",
+    )
+    seconds |= {**emulated.grown.seconds, "runs_and_regression": time.monotonic() - begun}
     begun = time.monotonic()
-    response = grown.emulator(points)
-    pool = grown.pool
-    found, preferred = curve_indices(orientation, pool.mean[None], np.array([pool.fano]), window_s)
-    reference = float(preferred[0])
-    curves = _indices(response, orientation, window_s, reference, _smallest_peak(grown))
-    quantity_error = _quantity_error(grown, orientation, window_s, reference)
+    response = emulated.grown.emulator(found.points)
+    curves = emulated.indices(response)
+    quantity_error = emulated.quantity_error()
     seconds["prediction"] = time.monotonic() - begun
     return DoseResponse(
         doses=doses,
@@ -338,61 +296,18 @@ def dose_response(
         nmda_block=block,
         curves={name: values.reshape(shape) for name, values in curves.items()},
         mean_counts=response.mean.reshape(*shape, -1),
-        orientation_deg=orientation,
-        window_s=window_s,
-        control={name: float(values[0]) for name, values in found.items()} | {"preferred_shift_deg": 0.0},
-        preferred_deg=reference,
-        quantity_error=quantity_error,
         samples=tuple(overrides),
-        space=space,
+        emulated=emulated,
+        quantity_error=quantity_error,
+        space=found.space,
         reader=reader,
-        bare=bare,
-        grown=grown,
+        bare=found.bare,
         budget=budget,
         seconds=seconds,
     )
 
 
 _KEYS = tuple(f"q{round(100 * level):02d}" for level in LEVELS)
-
-
-def _smallest_peak(grown: Grown) -> float:
-    return _RESOLVED * grown.error.rms * grown.pool.peak
-
-
-def _quantity_error(
-    grown: Grown, orientation_deg: Array, window_s: float, reference_deg: float
-) -> dict[str, float]:
-    checks, floor = grown.checks, _smallest_peak(grown)
-    none = np.zeros((len(checks), len(orientation_deg)))
-    direct, emulated = (
-        _indices(
-            Response(np.array(mean), grown.pool.fano * np.exp(log_fano), none),
-            orientation_deg, window_s, reference_deg, floor,
-        )
-        for mean, log_fano in (
-            ([c.direct.mean for c in checks], [c.direct.log_fano for c in checks]),
-            ([c.emulated for c in checks], [c.emulated_log_fano for c in checks]),
-        )
-    )  # fmt: skip
-    errors = {}
-    for name in QUANTITIES:
-        difference = emulated[name] - direct[name]
-        if name == "preferred_shift_deg":
-            difference = shift_from(difference, 0.0)
-        known = difference[np.isfinite(difference)]
-        errors[name] = float(np.sqrt(np.mean(known**2))) if len(known) else float("nan")
-    return errors
-
-
-def _indices(
-    response: Response, orientation_deg: Array, window_s: float, reference_deg: float, smallest_peak: float
-) -> dict[str, Array]:
-    found, preferred = curve_indices(
-        orientation_deg, response.mean, response.fano, window_s, smallest_peak=smallest_peak
-    )
-    found["preferred_shift_deg"] = shift_from(preferred, reference_deg)
-    return {name: found[name] for name in QUANTITIES}
 
 
 def _quantiles(values: Array) -> Array:

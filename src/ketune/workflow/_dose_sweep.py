@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ketune.workflow._simulation import CONTROL, Condition, FittedNeuron
 
 MIN_SAMPLES = 20
 """Fewer have no 5 % and 95 % quantiles worth drawing."""
+_DEFAULTS: Mapping[str, float] = MappingProxyType({})
 _BASE_SIZE = 128  # of the Sobol design: it is run n (factors + 2) times, on the emulator
 
 
@@ -80,10 +82,16 @@ class DoseSweep:
 
     def __call__(self, dose: float, overrides: Mapping[str, float]) -> DrugEffect:
         """The effect of ``dose``, in the route's unit."""
+        return self.over_time(dose, [self.time_min], overrides)[0]
+
+    def over_time(
+        self, dose: float, times_min: Sequence[float], overrides: Mapping[str, float] = _DEFAULTS
+    ) -> list[DrugEffect]:
+        """The effect of ``dose`` at several times."""
         dosing = self._unit_dose(overrides)
         given = replace(dosing.administrations[0], scale=dose)
-        label = f"{dose:g} {DOSE_UNITS[self.route]}"
-        return replace(dosing, administrations=(given,)).effects([self.time_min], self.drive, [label])[0]
+        labels = [f"{dose:g} {DOSE_UNITS[self.route]}"] * len(times_min)
+        return replace(dosing, administrations=(given,)).effects(times_min, self.drive, labels)
 
     def _unit_dose(self, overrides: Mapping[str, float]) -> Dosing:
         if self._last is not None and self._last[0] is overrides:

@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from ketune.afferents import Drive, Grating, SynapseLayout, hard_events, place_synapses, stratified_gain
+from ketune.afferents import (
+    Drive,
+    Grating,
+    SynapseLayout,
+    compartment_rate_hz,
+    hard_events,
+    place_synapses,
+    stratified_gain,
+)
 from ketune.cell import Cell
 from ketune.engines.jax_engine import JaxEngine
 from ketune.events import Events
 from ketune.fitting import SpikeCounts, drive_at, simulate_counts, synapse_overrides
-from ketune.pharmacology import DrugEffect, apply_effect
+from ketune.pharmacology import DrugEffect, NmdaDrive, apply_effect
 from ketune.progress import Progress
 from ketune.tuning import TuningSummary, summarise
 
@@ -251,6 +259,14 @@ class FittedNeuron:
         total = weight.sum(axis=(0, 2))
         mean = (weight * voltage).sum(axis=(0, 2)) / np.where(total > 0, total, 1.0)
         return np.where(total > 0, mean, mean[total > 0].mean())
+
+
+def nmda_drive(neuron: FittedNeuron, seed: int, progress: Progress) -> NmdaDrive:
+    """How the fitted neuron uses its NMDA receptors before the drug."""
+    with progress.task("mean potential of open NMDA receptors", None):
+        v_bar = neuron.mean_open_potential(seed=seed)
+    n = neuron.cell.table.n
+    return NmdaDrive(v_bar, compartment_rate_hz(neuron.layout, neuron.grating, neuron.drive(CONTROL), n))
 
 
 def summary_fields(summary: TuningSummary) -> dict[str, float | None]:
