@@ -31,6 +31,8 @@ from ketune.batch._settings import FitSettings
 from ketune.progress import NullProgress
 
 COUNTS = (1, 10, 30, 100, 300, 1000)
+# A thousand workers that start in one interpreter take longer to answer than one.
+SIMULATED = {"distributed.comm.timeouts.connect": "300s"}
 
 
 def sleep(root, job, limits, work):
@@ -63,16 +65,16 @@ def measure(n_workers: int, lengths_s: np.ndarray, folder: BatchFolder) -> dict[
 
     begun = time.monotonic()
     with (
-        dask.config.set(DASK_SETTINGS),
+        dask.config.set(DASK_SETTINGS | SIMULATED),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
             processes=False,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
-        Client(cluster, set_as_default=False) as client,
+        Client(cluster, timeout=300, set_as_default=False) as client,
     ):
         client.wait_for_workers(n_workers)
         started = time.monotonic() - begun

@@ -26,7 +26,10 @@ DASK_SETTINGS = {
     # One job at a time: jobs are long and uneven, and one that waits behind another keeps a free worker from it.
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.worker.profile.enabled": False,
+    # Fifty ticks a second, and two looks at the machine, take more than handing out jobs of many seconds.
+    "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.limit": "60s",
+    "distributed.admin.system-monitor.interval": "10s",
     "distributed.comm.timeouts.connect": f"{_CONNECT_S:g}s",
 }
 
