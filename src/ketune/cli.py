@@ -37,6 +37,7 @@ from ketune._cli_options import (
     require_output,
 )
 from ketune.errors import InputError
+from ketune.progress import Progress
 
 app = typer.Typer(
     help="""Fit dendritic neurons to orientation tuning curves, apply drugs to them, and report what changed.
@@ -356,7 +357,8 @@ app.command()(_cli_batch.rerun)
 @app.command()
 def report(
     directories: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Fits, with or without drugs applied to them.")
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Fits, with or without drugs applied to them; or one batch."),
     ],
     output: Annotated[
         Path | None,
@@ -364,24 +366,40 @@ def report(
             "--output", "-o", metavar="FILE.html", help="Where it goes.", show_default="DIR/report.html"
         ),
     ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Of a batch: the report of each finished job that has none, too.")
+    ] = False,
     json: Json = False,
 ) -> _console.Answer:
-    """Write a report on one or several fits: one HTML file that needs nothing else.
+    """Write a report on one or several fits, or on a batch: one HTML file that needs nothing else.
+
+    Of a batch, finished or not: a table of all fits to sort and filter, populations before and under each drug, and
+    what failed.
 
     Examples:
 
     ```
     ketune report cell7
     ketune report cell7 cell8 cell9 -o cells.html
+    ketune report runs/first --each
     ```
     """
-    from ketune.workflow import write_report
 
-    return _console.perform(
-        lambda progress: write_report(directories, output=output, progress=progress),
-        _describe_summary,
-        as_json=json,
-    )
+    def perform(progress: Progress) -> dict[str, Any]:
+        batches = [directory for directory in directories if (directory / "batch.json").exists()]
+        if not batches:
+            if each:
+                raise InputError("--each: is for a batch; these are fits")
+            from ketune.workflow import write_report
+
+            return write_report(directories, output=output, progress=progress)
+        if len(directories) > 1:
+            raise InputError(f"{batches[0]}: is a batch; report it alone")
+        from ketune.batch import report_batch
+
+        return report_batch(batches[0], output=output, each=each, progress=progress)
+
+    return _console.perform(perform, _describe_summary, as_json=json)
 
 
 app.command()(_cli_export.export)

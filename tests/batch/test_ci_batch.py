@@ -150,7 +150,30 @@ def test_interrupted_by_ctrl_c_it_says_so_and_goes_on(batch, tmp_path):
     assert list((out / "unfinished").iterdir()) == []
 
 
+def test_page_of_a_batch_that_is_not_finished(batch, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(batch, out)
+    folder = BatchFolder(out)
+    for directory in sorted(folder.done().values())[:10]:
+        shutil.rmtree(directory)
+    (given_up, *_) = [job for job in folder.jobs if job.key not in folder.done()]
+    folder.give_up(given_up, [{"kind": "time limit", "reason": "took longer than 9 s", "seed": 1}])
+    done = ketune("report", out, "--each", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["jobs"], answer["done"], answer["report"]) == (12, 2, str(out / "report.html"))
+    page = (out / "report.html").read_text()
+    assert "1 failed, 0 running, 9 missing" in page
+    assert "took longer than 9 s" in page
+    for directory in folder.done().values():
+        assert (directory / "report.html").exists()
+        assert f'"jobs/{directory.name}/report.html"' in page
+
+
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    (newer / "batch.json").write_text('{"format": "ketune-batch/2"}')
     for arguments, message in (
         (["batch", tmp_path / "no.toml"], "cannot read the batch configuration"),
         (["batch", "status", tmp_path], "holds no batch"),
@@ -159,6 +182,10 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
         (["batch", CONFIGURATION, "--scheduler", "tcp://h:1", "--workers", 2], "leave out --workers"),
         (["collect", tmp_path, "-o", "table.xls"], "give .csv or .parquet"),
         (["rerun", tmp_path], "holds no job"),
+        (["report", newer], "batch format 2, this ketune reads 1"),
+        (["report", newer, tmp_path], "is a batch; report it alone"),
+        (["report", tmp_path, "--each"], "--each: is for a batch"),
+        (["report", tmp_path], "holds no fit"),
     ):
         done = ketune(*arguments)
         assert done.returncode == 2

@@ -10,6 +10,7 @@ from ketune.batch._fit_job import fit_job
 from ketune.batch._folder import BatchFolder, Limits
 from ketune.batch._job import Job
 from ketune.batch._plan import BatchPlan, plan_batch
+from ketune.batch._report import report_batch
 from ketune.batch._rerun import describe_rerun, differences, rerun_job
 from ketune.batch._run import clean_batch, preview_batch, retry_batch, run_batch
 from ketune.batch._status import batch_status, describe_failures, describe_status
@@ -31,6 +32,7 @@ __all__ = [
     "fit_job",
     "plan_batch",
     "preview_batch",
+    "report_batch",
     "rerun_job",
     "retry_batch",
     "run_batch",

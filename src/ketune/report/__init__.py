@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["readme_figure", "summary_lines", "write", "write_figures", "write_reproduction"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["readme_figure", "summary_lines", "write", "write_batch", "write_figures", "write_reproduction"]
 
 
 def write(directories: Sequence[Path], output: Path) -> Path:
@@ -89,6 +92,31 @@ def write_reproduction(document: Mapping[str, Any], output: Path) -> Path:
     from ketune.report._reproduce_page import write_page
 
     return write_page(document, Path(output))
+
+
+def write_batch(
+    status: Mapping[str, Any], table: pd.DataFrame | None, links: Mapping[str, str], output: Path
+) -> Path:
+    """Write the page of a batch, which needs no other file and no network.
+
+    Parameters
+    ----------
+    status: as `ketune.batch.batch_status` returns it
+    table: as `ketune.batch.collect` returns it; None where nothing is finished
+    links: where each finished job's own page or directory is, relative to `output`
+    output: the HTML file; its directory exists
+
+    Returns
+    -------
+    `output`
+
+    Raises
+    ------
+    InputError: `output` cannot be written
+    """
+    from ketune.report._batch_page import write_page
+
+    return write_page(status, table, links, output)
 
 
 def readme_figure(directory: Path, path: Path) -> Path:
