@@ -381,7 +381,7 @@ def report(
     ```
     ketune report cell7
     ketune report cell7 cell8 cell9 -o cells.html
-    ketune report runs/first --each
+    ketune report runs/first
     ```
     """
 
