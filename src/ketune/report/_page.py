@@ -15,6 +15,7 @@ from ketune.report import (
     _fit_figures,
     _inference_figures,
     _neuron_figures,
+    _orientation_circle,
     _tables,
     _verdict,
 )
@@ -108,7 +109,15 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
         "route": a.route,
         "main": a.main_condition,
         "pictures": [_drug_figures.tuning_picture(a, fit.recording.window_s), _drug_figures.fano_picture(a)],
-        "spread": [p for p in (_drug_figures.changes_picture(a), _drug_figures.kept_picture(a)) if p],
+        "spread": [
+            p
+            for p in (
+                _drug_figures.changes_picture(a),
+                _drug_figures.kept_picture(a),
+                _orientation_circle.circle_picture(a),
+            )
+            if p
+        ],
         "neuron": _neuron_figures.neuron_pictures(a),
         "maps": _drug_figures.map_pictures(a),
         "traces": _fit_figures.traces_picture(traces) if a.traces else None,
