@@ -818,3 +818,6 @@ def _span(low: float, high: float) -> str:
 
 def _describe_summary(result: Mapping[str, Any]) -> Iterator[str]:
     yield from result["summary"]
+    written = [str(result[key]) for key in ("report", "pdf") if key in result]
+    if written:
+        yield f"written: {', '.join(written)}"
