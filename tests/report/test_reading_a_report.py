@@ -38,11 +38,12 @@ def changes() -> list[str]:
 
 
 def drug_in_tissue() -> list[str]:
-    main = next(c for c in APPLIED["conditions"] if c["label"] == APPLIED["main_condition"])
-    reached, block = main["concentration_uM"]["soma"], main["effect"]["nmda_block"]["soma"]
+    conditions = APPLIED["conditions"]
+    reached = [words.number(c["concentration_uM"]["soma"], 2, "uM") for c in conditions]
+    block = [words.number(100 * c["effect"]["nmda_block"]["soma"], 3, "%") for c in conditions]
     return [
-        words.number(reached, 2, "uM"),
-        f"NMDA conductance blocked, soma 0 % {words.number(100 * block, 3, '%')}",
+        f"free ketamine, soma {' '.join(reached)}",
+        f"NMDA conductance blocked, soma {' '.join(block)}",
         f"{APPLIED['exposure']['soma_depth_um']:g} µm below the pia",
     ]
 
