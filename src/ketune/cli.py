@@ -358,7 +358,10 @@ app.command()(_cli_batch.rerun)
 def report(
     directories: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Fits, with or without drugs applied to them; or one batch."),
+        typer.Argument(
+            metavar="DIR...",
+            help="Fits, with or without drugs applied to them; or one batch, or run of reproduce.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -369,6 +372,12 @@ def report(
     each: Annotated[
         bool, typer.Option("--each", help="Of a batch: the report of each finished job that has none, too.")
     ] = False,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            "--verdicts", metavar="DIR", help="Of a batch: with the verdicts of a `ketune reproduce` run."
+        ),
+    ] = None,
     pdf: Annotated[
         bool,
         typer.Option(
@@ -380,7 +389,7 @@ def report(
     """Write a report on one or several fits, or on a batch: one HTML file that needs nothing else.
 
     Of a batch, finished or not: a table of all fits to sort and filter, populations before and under each drug, and
-    what failed.
+    what failed. Of a directory that `ketune reproduce` wrote: its page again.
 
     Examples:
 
@@ -392,18 +401,29 @@ def report(
     """
 
     def written(progress: Progress) -> dict[str, Any]:
-        batches = [directory for directory in directories if (directory / "batch.json").exists()]
-        if not batches:
-            if each:
-                raise InputError("--each: is for a batch; these are fits")
-            from ketune.workflow import write_report
+        batches, runs = (
+            [directory for directory in directories if (directory / name).exists()]
+            for name in ("batch.json", "verdicts.json")
+        )
+        if (batches or runs) and len(directories) > 1:
+            raise InputError(
+                f"{(batches + runs)[0]}: is a batch or a run of `ketune reproduce`; report it alone"
+            )
+        if batches:
+            from ketune.batch import report_batch
 
-            return write_report(directories, output=output, progress=progress)
-        if len(directories) > 1:
-            raise InputError(f"{batches[0]}: is a batch; report it alone")
-        from ketune.batch import report_batch
+            return report_batch(batches[0], output=output, each=each, verdicts=verdicts, progress=progress)
+        if each or verdicts:
+            raise InputError(
+                f"{'--each' if each else '--verdicts'}: is for a batch, and {directories[0]} is none"
+            )
+        if runs:
+            from ketune.reproduce import report_verdicts
 
-        return report_batch(batches[0], output=output, each=each, progress=progress)
+            return report_verdicts(runs[0], output=output, progress=progress)
+        from ketune.workflow import write_report
+
+        return write_report(directories, output=output, progress=progress)
 
     def perform(progress: Progress) -> dict[str, Any]:
         if not pdf:

@@ -183,8 +183,9 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
         (["collect", tmp_path, "-o", "table.xls"], "give .csv or .parquet"),
         (["rerun", tmp_path], "holds no job"),
         (["report", newer], "batch format 2, this ketune reads 1"),
-        (["report", newer, tmp_path], "is a batch; report it alone"),
+        (["report", newer, tmp_path], "is a batch or a run of `ketune reproduce`; report it alone"),
         (["report", tmp_path, "--each"], "--each: is for a batch"),
+        (["report", tmp_path, "--verdicts", tmp_path], "--verdicts: is for a batch"),
         (["report", tmp_path], "holds no fit"),
     ):
         done = ketune(*arguments)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from batch_example import HOSTILE, status_of, table_of
+from reproduction_example import reproduction
 
 from ketune import report
 from ketune.report import _batch_figures as figures
@@ -70,6 +72,25 @@ def test_nothing_finished_is_a_page_too(tmp_path):
     text = report.write_batch(status, None, {}, tmp_path / "report.html").read_text()
     assert "0 of 3 jobs done" in text
     assert "took longer than 90 s" in text
+
+
+def test_verdicts_of_a_population_fit_are_those_of_its_own_page(tmp_path):
+    document = reproduction()
+    population = report.Population(document, "../verdicts/report.html")
+    text = report.write_batch(
+        status_of(), TABLE, {j: j for j in TABLE["job"]}, tmp_path / "b.html", population
+    ).read_text()
+    own = report.write_reproduction(document, tmp_path / "own.html").read_text()
+
+    def rows(page: str) -> list[str]:
+        section = page[page.index('<section id="verdicts">') :]
+        return re.findall(r"<tr>.*?</tr>", section[: section.index("</section>")], re.S)
+
+    assert len(rows(text)) == 2 * (1 + len(document["hypotheses"]))
+    assert rows(text) == rows(own)[: len(rows(text))]
+    assert 'href="../verdicts/report.html"' in text
+    assert "These are other neurons than the fits of this batch." in text
+    assert "Population fit" not in report.write_batch(status_of(0), None, {}, tmp_path / "c.html").read_text()
 
 
 def test_figures_take_axes_and_return_them():

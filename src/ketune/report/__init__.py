@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ketune.report._population import Population
+
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "Population",
     "pdf_browser",
     "readme_figure",
     "summary_lines",
@@ -138,7 +141,11 @@ def write_reproduction(document: Mapping[str, Any], output: Path) -> Path:
 
 
 def write_batch(
-    status: Mapping[str, Any], table: pd.DataFrame | None, links: Mapping[str, str], output: Path
+    status: Mapping[str, Any],
+    table: pd.DataFrame | None,
+    links: Mapping[str, str],
+    output: Path,
+    population: Population | None = None,
 ) -> Path:
     """Write the page of a batch, which needs no other file and no network.
 
@@ -148,6 +155,7 @@ def write_batch(
     table: as `ketune.batch.collect` returns it; None where nothing is finished
     links: where each finished job's own page or directory is, relative to `output`
     output: the HTML file; its directory exists
+    population: a run of `ketune reproduce` whose verdicts are shown, too
 
     Returns
     -------
@@ -155,11 +163,11 @@ def write_batch(
 
     Raises
     ------
-    InputError: `output` cannot be written
+    InputError: `output` cannot be written; the population's document is of another format or damaged
     """
     from ketune.report._batch_page import write_page
 
-    return write_page(status, table, links, output)
+    return write_page(status, table, links, output, population)
 
 
 def readme_figure(directory: Path, path: Path) -> Path:

@@ -14,8 +14,11 @@ import numpy as np
 from ketune.report import _batch_figures as figures
 from ketune.report import _words as w
 from ketune.report._batch_rows import QUANTITIES, page_data, paired
+from ketune.report._population import Population
 from ketune.report._rendering import rendered, write_whole
+from ketune.report._reproduce_page import verdict_parts
 from ketune.report._style import Picture, figure, picture, style
+from ketune.reproduce._document import read_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +28,11 @@ _USED = "converged"
 
 
 def write_page(
-    status: Mapping[str, Any], table: pd.DataFrame | None, links: Mapping[str, str], output: Path
+    status: Mapping[str, Any],
+    table: pd.DataFrame | None,
+    links: Mapping[str, str],
+    output: Path,
+    population: Population | None = None,
 ) -> Path:
     """See `ketune.report.write_batch`."""
     script = (resources.files("ketune.report") / "templates" / "batch.js").read_text("utf-8")
@@ -37,6 +44,8 @@ def write_page(
         statuses=[] if rows is None else _statuses(rows),
         data=None if rows is None else page_data(rows, links),
         applications=[] if rows is None else _applications(rows),
+        population=population,
+        **({} if population is None else verdict_parts(read_document(population.document))),
         script=script,
         source=f"'sha256-{digest}'",
     )

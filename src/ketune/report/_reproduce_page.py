@@ -43,11 +43,11 @@ def render(run: Reproduction) -> str:
         ]
         conflict = [figures.conflict_picture(run, run.conflict)] if run.conflict else []
         experiments = [figures.experiment_picture(run, i, e) for i, e in enumerate(run.experiments, 1)]
-    targets = [t for t in TARGETS if any(t in h.targets for h in run.hypotheses)]
+    targets = _targets(run)
     margins = list(dict.fromkeys((m.low, m.high) for h in run.hypotheses for m in h.spontaneous_margins))
     return rendered(
         "reproduce.html.j2",
-        run=run,
+        **verdict_parts(run),
         answer=rw.answer(run),
         pictures=pictures,
         by_target=by_target,
@@ -55,8 +55,6 @@ def render(run: Reproduction) -> str:
         conflict=conflict,
         experiments=experiments,
         checks=rw.checks(run),
-        targets=[(t, rw.TARGET_WORDS[t]) for t in targets],
-        verdicts=[_verdict_row(h, targets) for h in run.hypotheses],
         margins=[f"{w.exact(low)} to {w.exact(high)}" for low, high in margins],
         margin_rows=[_margin_row(h, margins) for h in run.hypotheses],
         share_rows=[_share_row(h, targets, run.dose.draws) for h in run.hypotheses],
@@ -76,6 +74,20 @@ def render(run: Reproduction) -> str:
         repeat=_repeat(run),
         provenance=_tables.flat(run.provenance),
     )
+
+
+def verdict_parts(run: Reproduction) -> dict[str, Any]:
+    """What the tables of verdicts show (`verdicts.html.j2`), on whatever page."""
+    targets = _targets(run)
+    return {
+        "run": run,
+        "targets": [(t, rw.TARGET_WORDS[t]) for t in targets],
+        "verdicts": [_verdict_row(h, targets) for h in run.hypotheses],
+    }
+
+
+def _targets(run: Reproduction) -> list[str]:
+    return [t for t in TARGETS if any(t in h.targets for h in run.hypotheses)]
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ketune.reproduce._predictions import (
     PredictionResults,
     population_predictions,
 )
+from ketune.reproduce._report import read_verdicts, report_verdicts
 from ketune.reproduce._run import reproduce, smallest_sufficient
 from ketune.reproduce._search import SharedFit, expected_changes, shared_fit
 from ketune.reproduce._settings import ReproduceSettings, examine_settings
@@ -68,6 +69,8 @@ __all__ = [
     "judge",
     "population_predictions",
     "prior_draws",
+    "read_verdicts",
+    "report_verdicts",
     "reproduce",
     "screen",
     "shared_fit",

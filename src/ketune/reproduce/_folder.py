@@ -17,6 +17,7 @@ from ketune.storage import check_output_directory, read_json, whole_file, write_
 
 KIND = "reproduce"
 VERDICTS = "verdicts.json"
+PAGE = "report.html"
 _PARTS = "parts"
 _SECONDS = "seconds.json"
 _CONFIGURATION = "configuration.json"

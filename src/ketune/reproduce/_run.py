@@ -21,7 +21,7 @@ from ketune.reproduce._discriminate import meeting, proposed_experiments
 from ketune.reproduce._document import FORMAT, sufficient
 from ketune.reproduce._drug_draws import drug_draws
 from ketune.reproduce._fewest import fewest_actions, fewest_of
-from ketune.reproduce._folder import KIND, VERDICTS, Document, RunFolder, run_folder
+from ketune.reproduce._folder import KIND, PAGE, VERDICTS, Document, RunFolder, run_folder
 from ketune.reproduce._hypotheses import Hypothesis
 from ketune.reproduce._hypothesis_run import STABLE_SHARE, SpikingBench, Study, examine, wilson
 from ketune.reproduce._members import Members, members_of
@@ -31,7 +31,6 @@ from ketune.reproduce._settings import ReproduceSettings
 from ketune.storage import jsonable, result_directory, write_json
 from ketune.surface import Surface, acting_surface, surface_key, surface_of
 
-PAGE = "report.html"
 _DT_MS = 0.05
 HELD_OUT, SECOND = "held-out", "second-morphology"
 """Names of the populations that are simulated with spikes."""
