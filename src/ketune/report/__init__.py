@@ -1,6 +1,7 @@
 """Reports: one HTML file on one or several fits and on the drugs applied to them, and the same in ten lines.
 
-A run of `ketune reproduce` has a page of its own.
+A run of `ketune reproduce` has a page of its own. The functions `draw_...` draw one figure each on axes of yours
+(docs/notebooks.md).
 
 Importing this package is light; figures and templates are loaded when a report is written.
 """
@@ -11,10 +12,57 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ketune.report._notebook_figures import (
+    draw_block,
+    draw_concentration,
+    draw_dose_response,
+    draw_neuron,
+    draw_preferred,
+    draw_tuning,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["readme_figure", "summary_lines", "write", "write_batch", "write_figures", "write_reproduction"]
+    from ketune.report._results import Result
+
+__all__ = [
+    "draw_block",
+    "draw_concentration",
+    "draw_dose_response",
+    "draw_neuron",
+    "draw_preferred",
+    "draw_tuning",
+    "open_fit",
+    "readme_figure",
+    "summary_lines",
+    "write",
+    "write_batch",
+    "write_figures",
+    "write_reproduction",
+]
+
+
+def open_fit(directory: str | Path) -> Result:
+    """A fit and the drugs applied to it, read and checked, for looking at.
+
+    Parameters
+    ----------
+    directory: a fit, with `fit.json` and any number of `apply-*.json`
+
+    Returns
+    -------
+    A frozen view: `fit` and `applications` with the documents' keys as attributes, and the applications' `names`.
+    Notebooks show it, and each application, as tables with a figure.
+
+    Raises
+    ------
+    InputError: a file is missing or damaged
+    """
+    from ketune.report._results import load
+
+    (result,) = load([Path(directory)])
+    return result
 
 
 def write(directories: Sequence[Path], output: Path) -> Path:

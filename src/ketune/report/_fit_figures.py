@@ -29,8 +29,13 @@ class _Series:
     filled: bool = True
 
 
-def tuning_picture(fit: Fit) -> s.Picture:
-    """Mean counts per orientation: both halves of the recording, the prediction and the spiking neuron."""
+def draw_tuning(axes: Axes, fit: Fit) -> list[_Series]:
+    """Mean counts per orientation: both halves of the recording, the prediction and the spiking neuron.
+
+    Returns
+    -------
+    What was drawn.
+    """
     t, c = fit.tuning, fit.check
     series = [
         _Series(_fitted_label(fit), t.recorded_mean, t.recorded_sem, t.orientation_deg, s.RECORDED, "o", "")
@@ -49,12 +54,17 @@ def tuning_picture(fit: Fit) -> s.Picture:
         ]
         if fit.recording.split != "half":
             del series[1]
-    fig = s.figure()
-    axes = fig.subplots()
     _plot_series(axes, series)
     axes.set_ylabel(f"spikes in {w.number(fit.recording.window_s, unit='s')}")
     axes.set_ylim(bottom=0)
     s.legend_above(axes)
+    return series
+
+
+def tuning_picture(fit: Fit) -> s.Picture:
+    """:func:`draw_tuning` with its words."""
+    fig = s.figure()
+    series = draw_tuning(fig.subplots(), fit)
     return s.picture(
         fig,
         name="tuning",
