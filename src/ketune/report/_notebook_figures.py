@@ -1,6 +1,7 @@
 """Single figures on axes that the user made: what `ketune.report` exports for notebooks.
 
 Importing `ketune.report` is light: NumPy, matplotlib and the figure modules are imported where something is drawn.
+Legends stand within the axes, not above as on the page: above is the user's title.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def draw_tuning(axes: Axes, source: Recording | Result | Application) -> Axes:
             from ketune.report._fit_figures import draw_tuning as draw
 
             draw(axes, source.fit)
+            axes.legend()
             return axes
         if isinstance(source, Recording):
             _draw_recording(axes, source.fold())
@@ -55,7 +57,7 @@ def draw_tuning(axes: Axes, source: Recording | Result | Application) -> Axes:
             draw_conditions(axes, source, source.conditions, lambda t: (t.mean, t.sem))
             axes.set_ylabel("spikes per trial")
         axes.set_ylim(bottom=0)
-        s.legend_above(axes)
+        axes.legend()
     return axes
 
 
@@ -120,7 +122,7 @@ def draw_dose_response(
     with s.style():
         figures.draw_against_dose(axes, document, quantity)
         axes.set_xlabel(f"dose ({figures.unit_text(document['dose_unit'])})")
-        s.legend_above(axes, ncols=3)
+        axes.legend()
     return axes
 
 
@@ -159,7 +161,7 @@ def draw_concentration(axes: Axes, exposure: Exposure, depth_um: ArrayLike, time
             axes.plot(minutes, free[:, i], line, color=colours[i], label=w.exact(float(depth), "um"))
         axes.set_xlabel("time after the dose (min)")
         axes.set_ylabel("free drug (µM)")
-        s.legend_above(axes, ncols=4)
+        axes.legend()
     return axes
 
 
@@ -194,7 +196,7 @@ def draw_neuron(axes: Axes, cell: Cell, *, soma_depth_um: float | None = None) -
         for name in ("basal", "apical", "axon"):
             if name in region:
                 axes.plot([], [], color=colours[name], lw=2.0, label=name)
-        s.legend_above(axes, ncols=3)
+        axes.legend()
     return axes
 
 
