@@ -1,5 +1,7 @@
 """How long a dose-response takes on a fitted neuron, and how far its emulator is from direct runs.
 
+The error is what the emulator says itself, and what runs tell that it was not made from.
+
 Ketamine in a bath, all uncertain parameters drawn from their ranges. Wall and processor time of each stage, the first
 run of the neuron apart because it compiles the kernel; then the attribution at the steepest dose.
 
@@ -13,30 +15,59 @@ import json
 import os
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ketune.engines import create
 from ketune.pharmacology import DrugEffect, effect, load_drug, sample_parameters, sobol_design
 from ketune.progress import NullProgress
-from ketune.storage import jsonable, read_json
-from ketune.workflow import _apply
+from ketune.storage import jsonable
 from ketune.workflow._attribution import attribute, relevant_parameters
 from ketune.workflow._dose_range import dose_range
-from ketune.workflow._dose_response import dose_response
+from ketune.workflow._dose_response import DoseResponse, dose_response
 from ketune.workflow._emulator import Budget
-from ketune.workflow._simulation import CONTROL
+from ketune.workflow._fit_files import cell_from, neuron_of, read_fit
+from ketune.workflow._simulation import CONTROL, Condition
 
 
 def fitted_neuron(directory: Path) -> Any:
     """The best parameter set of a fit, with the engine that `ketune apply` uses."""
-    fit = read_json(directory / "fit.json", _apply.FIT_FORMAT)
-    cell = _apply.cell_from(fit["settings"]["cell"])
-    engine = _apply.create(cell, "auto", dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
-    return _apply._neurons(cell, fit, fit["kept_sets"], engine)[0]
+    fit = read_fit(directory)
+    cell = cell_from(fit["settings"]["cell"])
+    engine = create(cell, "auto", dt_ms=fit["settings"]["effort"]["spiking_dt_ms"], dtype=np.float32)
+    return neuron_of(cell, fit, fit["kept_sets"][0], engine)
+
+
+def independent_error(
+    response: DoseResponse, neuron: Any, effect_at: Callable[[int], DrugEffect], n: int, seed: int
+) -> tuple[float, float]:
+    """Root-mean-square and largest difference from direct runs of the whole pool, as shares of the control's peak.
+
+    Effects are drawn evenly over the strength of what the drug does, apart from all that the emulator was made from.
+    """
+    grown = response.grown
+    used = {*grown.design, *(check.row for check in grown.checks)}
+    points = response.points([response.reader(effect_at(row)) for row in range(response.nmda_block.size)])
+    strength = np.linalg.norm(points, axis=1)
+    free = np.array([row for row in range(len(points)) if row not in used])
+    wanted = np.random.default_rng(seed).uniform(0.0, strength.max(), n)
+    rows = sorted({int(free[np.argmin(np.abs(strength[free] - at))]) for at in wanted})
+    difference = []
+    for row in rows:
+        direct = neuron.counts(
+            Condition("dosed", effect_at(row)),
+            trials=grown.pool.counts.shape[1],
+            seed=seed,
+            progress=NullProgress(),
+            text="",
+        )
+        difference.append(grown.emulator(points[[row]]).mean[0] - direct.mean)
+    shares = np.array(difference) / grown.pool.peak
+    return float(np.sqrt(np.mean(shares**2))), float(np.abs(shares).max())
 
 
 def main() -> None:
@@ -49,6 +80,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=Budget().seconds)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--base", type=int, default=256, help="base size of the Sobol design")
+    parser.add_argument("--independent", type=int, default=12, help="direct runs that judge the stated error")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
@@ -81,6 +113,13 @@ def main() -> None:
         neuron, effect_of, dose_range(arguments.doses), samples, seed=arguments.seed, budget=budget
     )
     done("dose-response")
+
+    def effect_at(row: int) -> DrugEffect:
+        i, j = divmod(row, len(response.doses.values))
+        return effect_of(response.doses.values[j], samples[i])
+
+    actual = independent_error(response, neuron, effect_at, arguments.independent, arguments.seed)
+    done("independent runs")
     dose = response.steepest_dose()
     names = relevant_parameters(response, drug, effect_of, dose)
     shares = attribute(
@@ -90,6 +129,7 @@ def main() -> None:
     document = {
         "response": response.as_dict(),
         "attribution": shares.as_dict(),
+        "independent": {"error_of_peak": actual[0], "largest_error_of_peak": actual[1]},
         "stages": stages,
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
@@ -102,6 +142,7 @@ def main() -> None:
         f"{100 * error.fano_rms:.0f} %; {len(response.grown.design)} points, {response.grown.simulated_trials} trials; "
         f"load {document['load']:.1f}"
     )
+    print(f"independent runs: RMS {100 * actual[0]:.2f} % of the peak, largest {100 * actual[1]:.1f} %")
     print("errors of quantities: " + ", ".join(f"{k} {v:.3g}" for k, v in response.quantity_error.items()))
     for name, reason in shares.left_out.items():
         print(f"{name}: {reason}")

@@ -109,7 +109,7 @@ class TestHelp:
         assert examples
         assert "--json" in shown
 
-        _replace_library(monkeypatch, lambda *arguments, **options: {})
+        _replace_library(monkeypatch, lambda *arguments, **options: {"report": "report.html"})
         for example in examples:
             arguments = shlex.split(example)
             assert (
@@ -440,6 +440,8 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "show_effects",
         "describe_effects",
         "write_report",
+        "pdf_browser",
+        "write_pdf",
         "export_fit",
         "run_verify",
         "run_biology",
@@ -465,6 +467,7 @@ def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., ob
         "evidence",
         "tuning",
         "export",
+        "report",
     ):
         monkeypatch.setitem(sys.modules, f"ketune.{name}", module)
         monkeypatch.setattr(ketune, name, module, raising=False)

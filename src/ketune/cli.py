@@ -369,6 +369,12 @@ def report(
     each: Annotated[
         bool, typer.Option("--each", help="Of a batch: the report of each finished job that has none, too.")
     ] = False,
+    pdf: Annotated[
+        bool,
+        typer.Option(
+            "--pdf", help="As a PDF beside it, too; needs Chromium, Chrome or Edge on this machine."
+        ),
+    ] = False,
     json: Json = False,
 ) -> _console.Answer:
     """Write a report on one or several fits, or on a batch: one HTML file that needs nothing else.
@@ -380,12 +386,12 @@ def report(
 
     ```
     ketune report cell7
-    ketune report cell7 cell8 cell9 -o cells.html
+    ketune report cell7 cell8 cell9 -o cells.html --pdf
     ketune report runs/first
     ```
     """
 
-    def perform(progress: Progress) -> dict[str, Any]:
+    def written(progress: Progress) -> dict[str, Any]:
         batches = [directory for directory in directories if (directory / "batch.json").exists()]
         if not batches:
             if each:
@@ -398,6 +404,17 @@ def report(
         from ketune.batch import report_batch
 
         return report_batch(batches[0], output=output, each=each, progress=progress)
+
+    def perform(progress: Progress) -> dict[str, Any]:
+        if not pdf:
+            return written(progress)
+        from ketune.report import pdf_browser, write_pdf
+
+        # Asked for before the work begins.
+        pdf_browser()
+        result = written(progress)
+        with progress.task("printing the PDF", None):
+            return {**result, "pdf": str(write_pdf(Path(result["report"])))}
 
     return _console.perform(perform, _describe_summary, as_json=json)
 
@@ -801,3 +818,6 @@ def _span(low: float, high: float) -> str:
 
 def _describe_summary(result: Mapping[str, Any]) -> Iterator[str]:
     yield from result["summary"]
+    written = [str(result[key]) for key in ("report", "pdf") if key in result]
+    if written:
+        yield f"written: {', '.join(written)}"

@@ -25,6 +25,9 @@ DEFAULT_D_LAMBDA = 0.3
 # The initial segment is short against any length constant, but a spike begins within it: cut by d_lambda alone it is
 # one compartment, and spike counts are 3 % too high (docs/convergence.md).
 LONGEST_AIS_COMPARTMENT_um = 10.0
+# Length and diameter of the synthetic axon's parts.
+DEFAULT_AIS_um = (40.0, 1.2)
+DEFAULT_AXON_um = (100.0, 1.0)
 DEFAULT_RA_OHM_CM = 100.0
 DEFAULT_CM_UF_CM2 = 1.0
 
@@ -140,10 +143,10 @@ def build(
     d_lambda: float = DEFAULT_D_LAMBDA,
     ra_ohm_cm: float | Mapping[str, float] = DEFAULT_RA_OHM_CM,
     cm_uF_cm2: float | Mapping[str, float] = DEFAULT_CM_UF_CM2,
-    ais_length_um: float = 40.0,
-    ais_diam_um: float = 1.2,
-    axon_length_um: float = 100.0,
-    axon_diam_um: float = 1.0,
+    ais_length_um: float = DEFAULT_AIS_um[0],
+    ais_diam_um: float = DEFAULT_AIS_um[1],
+    axon_length_um: float = DEFAULT_AXON_um[0],
+    axon_diam_um: float = DEFAULT_AXON_um[1],
 ) -> CompartmentTable:
     """Cut a morphology into compartments.
 
@@ -181,7 +184,7 @@ def build(
     ra = _by_region("ra_ohm_cm", ra_ohm_cm, DEFAULT_RA_OHM_CM)
     cm = _by_region("cm_uF_cm2", cm_uF_cm2, DEFAULT_CM_UF_CM2)
 
-    sections = _with_synthetic_axon(morphology, (ais_length_um, ais_diam_um), (axon_length_um, axon_diam_um))
+    sections = with_synthetic_axon(morphology, (ais_length_um, ais_diam_um), (axon_length_um, axon_diam_um))
     pieces = [_cut(s, d_lambda, ra[s.region], cm[s.region]) for s in sections]
     count = np.array([len(p) for p in pieces])
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
@@ -243,19 +246,27 @@ def _by_region(what: str, given: float | Mapping[str, float], default: float) ->
     return values
 
 
-def _with_synthetic_axon(
-    morphology: Morphology, ais: tuple[float, float], axon: tuple[float, float]
+def with_synthetic_axon(
+    morphology: Morphology,
+    ais_um: tuple[float, float] = DEFAULT_AIS_um,
+    axon_um: tuple[float, float] = DEFAULT_AXON_um,
 ) -> list[Section]:
-    """Soma, initial segment, axon, then the dendrites in the file's order."""
+    """The sections of a table: soma, initial segment, axon, then the dendrites in the file's order.
+
+    Parameters
+    ----------
+    ais_um, axon_um
+        Length and diameter of each.
+    """
     soma = morphology.sections[0]
     down = np.array([0.0, -1.0, 0.0])
     hillock = soma.xyz_um.mean(axis=0) + down * soma.diam_um[0] / 2
-    node = hillock + down * ais[0]
-    end = node + down * axon[0]
+    node = hillock + down * ais_um[0]
+    end = node + down * axon_um[0]
     sections = [
         soma,
-        Section(1, "ais", 0, np.stack([hillock, node]), np.full(2, ais[1])),
-        Section(2, "axon", 1, np.stack([node, end]), np.full(2, axon[1])),
+        Section(1, "ais", 0, np.stack([hillock, node]), np.full(2, ais_um[1])),
+        Section(2, "axon", 1, np.stack([node, end]), np.full(2, axon_um[1])),
     ]
     index_of = {0: 0}
     for source in morphology.sections[1:]:

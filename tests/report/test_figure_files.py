@@ -22,8 +22,10 @@ def test_every_figure_of_the_page_is_a_vector_file(example: Path, tmp_path: Path
     names = report.write_figures(example, tmp_path)
     assert sorted(names) == sorted(p.name for p in tmp_path.iterdir())
     assert len(names) == len(write_page([example], tmp_path).attributes("img", "src"))
-    assert names[:2] == ["tuning.svg", "fano.svg"]
-    assert {"ketamine-topical-tuning.svg", "ketamine-topical-block-map.svg"} <= set(names)
+    assert names[:3] == ["in-short-fit.svg", "in-short-drug.svg", "in-short-changes.svg"]
+    assert {"tuning.svg", "fano.svg", "ketamine-topical-tuning.svg", "ketamine-topical-block-map.svg"} <= set(
+        names
+    )
     for name in names:
         assert ElementTree.parse(tmp_path / name).getroot().tag.endswith("svg"), name
 

@@ -203,3 +203,21 @@ def test_an_emulator_knows_where_it_is_blind() -> None:
     assert outside.error[0, 0] / (outside.mean[0, 0] + offset) > 2.0 * inside.error[0, 0] / (
         inside.mean[0, 0] + offset
     )
+
+
+def test_held_out_runs_are_spread_over_what_matters() -> None:
+    """As over a wide range of doses: most of them do next to nothing."""
+    points = np.vstack([0.02 * cloud(300), cloud(60)])
+    budget = budget_of(2, checks=8, check_blocks=1, design=8, most_design=8)
+    result = grow(points, neuron(points), n_shown=8, budget=budget)
+    strength = np.linalg.norm(points[[check.row for check in result.checks]], axis=1)
+    assert np.all(strength > 0.1)
+    assert strength.max() - strength.min() > 2.0
+
+
+@pytest.mark.parametrize("weak", [1e-6, 1.0])
+def test_two_effects_are_enough(weak: float) -> None:
+    """One is simulated for the emulator and the other judges it, whether or not it does anything."""
+    points = np.array([[weak, 0.0, 0.0], [2.0, 0.0, 0.0]])
+    result = grow(points, neuron(points), n_shown=8, budget=budget_of(2, checks=4, check_blocks=1, design=8))
+    assert sorted([*result.design, *(check.row for check in result.checks)]) == [0, 1]

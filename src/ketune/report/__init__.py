@@ -34,11 +34,13 @@ __all__ = [
     "draw_preferred",
     "draw_tuning",
     "open_fit",
+    "pdf_browser",
     "readme_figure",
     "summary_lines",
     "write",
     "write_batch",
     "write_figures",
+    "write_pdf",
     "write_reproduction",
 ]
 
@@ -108,6 +110,40 @@ def write_figures(directory: Path, folder: Path, ending: str = "svg") -> list[st
 
     (result,) = load([Path(directory)])
     return write_files(result, Path(folder), ending)
+
+
+def pdf_browser() -> str:
+    """The browser that :func:`write_pdf` prints with: Chromium, Chrome or Edge, or what ``KETUNE_BROWSER`` names.
+
+    Raises
+    ------
+    InputError: there is none
+    """
+    from ketune.report._pdf import browser
+
+    return browser()
+
+
+def write_pdf(page: Path, output: Path | None = None) -> Path:
+    """Print a page of ketune as a PDF.
+
+    Parameters
+    ----------
+    page: an HTML file that a function of this package wrote
+    output: the PDF; beside the page if not given
+
+    Returns
+    -------
+    `output`
+
+    Raises
+    ------
+    InputError: there is no browser to print with, or it failed; `output` cannot be written
+    """
+    from ketune.report._pdf import browser
+    from ketune.report._pdf import write_pdf as printed
+
+    return printed(Path(page), Path(output or Path(page).with_suffix(".pdf")), browser())
 
 
 def summary_lines(directories: Sequence[Path]) -> list[str]:

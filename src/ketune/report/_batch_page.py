@@ -123,11 +123,9 @@ def _pictures(name: str, rows: pd.DataFrame, drug: str) -> list[Picture]:
             )
             words = f"{title}: {drug} against before, each dot a fit"
             caption = f"{words[0].upper()}{words[1:]}; {fits}. Diamond: medians. Dashed: no change."
-            pictures.append(
-                picture(fig, name=f"{name}-{quantity}", alt=caption, caption=caption, adaptive=True)
-            )
+            pictures.append(picture(fig, name=f"{name}-{quantity}", alt=caption, caption=caption))
         fig = figure(3.6, 3.6)
         figures.shifts(fig.subplots(), _column(rows, "shift_deg"), drug)
         caption = f"Shifts of preferred orientation in classes of 5°; {fits}. −90° and 90° are the same."
-        pictures.append(picture(fig, name=f"{name}-shift", alt=caption, caption=caption, adaptive=True))
+        pictures.append(picture(fig, name=f"{name}-shift", alt=caption, caption=caption))
     return pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -32,9 +33,11 @@ _KEPT_PANELS = ("gosi", "fano", "peak_rate_hz", "spontaneous_rate_hz", "preferre
 def looks(application: Application) -> dict[str, tuple[str, str, str]]:
     """Colour, marker and line of each condition: before, the main one, and the others in their order."""
     chosen = {application.before.label: (s.BEFORE, "o", "-"), application.main.label: (s.DURING, "D", "-")}
-    others = [c.label for c in application.conditions if c.label not in chosen]
-    for i, label in enumerate(others):
-        chosen[label] = (s.OTHERS[i % len(s.OTHERS)], _MARKERS[i % len(_MARKERS)], "--")
+    others = [c for c in application.conditions if c.label not in chosen]
+    colours = itertools.cycle(s.OTHERS)
+    for condition, marker in zip(others, itertools.cycle(_MARKERS)):
+        after = condition.phase == "recovery"
+        chosen[condition.label] = (s.RECOVERY if after else next(colours), marker, "--")
     return chosen
 
 
@@ -117,25 +120,35 @@ def draw_conditions(
     axes.set_ylim(bottom=0)
 
 
-def changes_picture(application: Application) -> s.Picture | None:
-    """Every change with its range over the kept sets, ratios above and angles below."""
+def changes_picture(
+    application: Application,
+    *,
+    name: str = "changes",
+    width: float = s.PANEL[0],
+    against_reports: bool = True,
+) -> s.Picture | None:
+    """Every change with its range over the kept sets, ratios above and angles below, and what was reported."""
     known = [c for c in application.changes if c.best is not None]
     ratios, angles = [c for c in known if c.unit != "deg"], [c for c in known if c.unit == "deg"]
     groups = [group for group in (ratios, angles) if group]
     if not groups:
         return None
-    fig = s.figure(s.PANEL[0], 1.0 + 0.42 * len(known) + 0.5 * len(groups))
+    fig = s.figure(width, 1.0 + (0.42 if against_reports else 0.3) * len(known) + 0.5 * len(groups))
     rows = fig.subplots(len(groups), 1, squeeze=False, height_ratios=[len(g) + 0.8 for g in groups])[:, 0]
     for axes, group in zip(rows, groups, strict=True):
         _forest(axes, group, ratio=group is ratios)
+        if against_reports:
+            _beside(axes, group)
     kept = w.counted(len(application.kept), "kept parameter set")
     described = "; ".join(f"{w.quantity(c.quantity)} {w.change_in_words(c)}" for c in known)
     return s.picture(
         fig,
-        name="changes",
+        name=name,
         alt=f"Changes under {application.title}: {described}.",
         caption=f"Change from before to {application.main_condition}. Point: best parameter set; bar: range over all "
-        f"n = {kept}; hollow: not determined by these data. Right: the reported direction, of which no size is known.",
+        f"n = {kept}; hollow: not determined by these data."
+        + (" Right: the reported direction, of which no size is known." if against_reports else ""),
+        origin=("fit", "literature") if against_reports else ("fit",),
     )
 
 
@@ -144,7 +157,7 @@ def _forest(axes: Axes, group: Sequence[Change], *, ratio: bool) -> None:
     axes.axvline(neutral, color=s.MUTED, lw=1.0, ls=":")
     for row, change in enumerate(group):
         y = len(group) - 1 - row
-        color = s.SPIKING if change.determined else s.MUTED
+        color = s.DURING if change.determined else s.MUTED
         if change.low is not None and change.high is not None:
             axes.plot(
                 [change.low, change.high], [y, y], color=color, lw=4, alpha=0.35, solid_capstyle="round"
@@ -152,9 +165,6 @@ def _forest(axes: Axes, group: Sequence[Change], *, ratio: bool) -> None:
         axes.plot(
             array([change.best]), [y], "o", ms=7, color=color, mfc=color if change.determined else "white"
         )
-        axes.annotate(
-            _reported(change), (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=s.INK,
-        )  # fmt: skip
     axes.set_yticks(range(len(group)), [w.short(c.quantity) for c in reversed(group)])
     axes.set_ylim(-0.6, len(group) - 0.4)
     axes.tick_params(axis="y", length=0)
@@ -191,9 +201,15 @@ def _forest(axes: Axes, group: Sequence[Change], *, ratio: bool) -> None:
     elif not ratio:
         reach = 1.15 * max(max(map(abs, ends)), 5.0)
         axes.set_xlim(-reach, reach)
-    axes.set_xlabel(
-        "during / before" + (", logarithmic" if ratio else "") if ratio else "during − before (degrees)"
-    )
+    scale = ", logarithmic" if axes.get_xscale() == "log" else ""
+    axes.set_xlabel(f"during / before{scale}" if ratio else "during − before (degrees)")
+
+
+def _beside(axes: Axes, group: Sequence[Change]) -> None:
+    for row, change in enumerate(reversed(group)):
+        axes.annotate(
+            _reported(change), (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=s.INK,
+        )  # fmt: skip
 
 
 def _reported(change: Change) -> str:
@@ -241,7 +257,7 @@ def draw_kept(axes: Axes, application: Application, name: str) -> None:
     for i, pair in reversed(list(enumerate(pairs))):
         if pair is None:
             continue
-        color, width = (s.SPIKING, 2.0) if i == 0 else (s.MUTED, 0.9)
+        color, width = (s.DURING, 2.0) if i == 0 else (s.MUTED, 0.9)
         axes.plot(
             [0, 1],
             pair,
@@ -325,6 +341,8 @@ def map_pictures(application: Application) -> list[s.Picture]:
                 alt=f"Concentration of free {application.drug} against time and depth. {_map_words(application)}",
                 caption=f"Free {application.drug} in the tissue, logarithmic colours, lines at powers of ten; "
                 f"grey: none. {_MAP_MARKS}",
+                origin=("literature", "assumption"),
+                adaptive=False,
             )
         )
     if not np.isfinite(block).any():
@@ -348,6 +366,8 @@ def map_pictures(application: Application) -> list[s.Picture]:
             name="block-map",
             alt=f"Fraction of NMDA conductance blocked against time and depth. {_map_words(application)}",
             caption=f"Block of the pyramidal neuron's NMDA conductance, lines at 50, 90 and 99 %. {_MAP_MARKS}",
+            origin=("literature", "assumption"),
+            adaptive=False,
         )
     )
     return pictures
@@ -374,7 +394,7 @@ def _map_axes(axes: Axes, application: Application) -> None:
         times,
         np.ones(len(times)),
         "v",
-        color=s.SPIKING,
+        color=s.DURING,
         ms=7,
         transform=axes.get_xaxis_transform(),
         clip_on=False,

@@ -29,8 +29,8 @@ class _Series:
     filled: bool = True
 
 
-def draw_tuning(axes: Axes, fit: Fit) -> list[_Series]:
-    """Mean counts per orientation: both halves of the recording, the prediction and the spiking neuron.
+def draw_tuning(axes: Axes, fit: Fit, *, predicted: bool = True) -> list[_Series]:
+    """Mean counts per orientation: both halves of the recording, the spiking neuron and, if asked for, the prediction.
 
     Returns
     -------
@@ -45,15 +45,28 @@ def draw_tuning(axes: Axes, fit: Fit) -> list[_Series]:
             _Series("model, predicted", t.fitted_mean, None, t.orientation_deg, s.PREDICTED, "^", "--")
         )
     else:
-        series += [
-            _Series(
-                "recorded, held out", c.test_mean, c.test_sem, c.orientation_deg, s.HELD_OUT, "s", "", False
-            ),
-            _Series("model, predicted", c.prediction_mean, None, c.orientation_deg, s.PREDICTED, "^", "--"),
-            _Series("model, spiking", c.spiking_mean, c.spiking_sem, c.orientation_deg, s.SPIKING, "D", "-"),
-        ]
-        if fit.recording.split != "half":
-            del series[1]
+        if fit.recording.split == "half":
+            series.append(
+                _Series(
+                    "recorded, held out",
+                    c.test_mean,
+                    c.test_sem,
+                    c.orientation_deg,
+                    s.HELD_OUT,
+                    "s",
+                    "",
+                    False,
+                )
+            )
+        if predicted:
+            series.append(
+                _Series(
+                    "model, predicted", c.prediction_mean, None, c.orientation_deg, s.PREDICTED, "^", "--"
+                )
+            )
+        series.append(
+            _Series("model, spiking", c.spiking_mean, c.spiking_sem, c.orientation_deg, s.SPIKING, "D", "-")
+        )
     _plot_series(axes, series)
     axes.set_ylabel(f"spikes in {w.number(fit.recording.window_s, unit='s')}")
     axes.set_ylim(bottom=0)
@@ -61,19 +74,22 @@ def draw_tuning(axes: Axes, fit: Fit) -> list[_Series]:
     return series
 
 
-def tuning_picture(fit: Fit) -> s.Picture:
-    """:func:`draw_tuning` with its words."""
-    fig = s.figure()
-    series = draw_tuning(fig.subplots(), fit)
+def tuning_picture(
+    fit: Fit, *, name: str = "tuning", size: tuple[float, float] = s.PANEL, predicted: bool = True
+) -> s.Picture:
+    """The tuning as a picture; without the prediction on the first screen."""
+    fig = s.figure(*size)
+    series = draw_tuning(fig.subplots(), fit, predicted=predicted)
     return s.picture(
         fig,
-        name="tuning",
-        alt=f"Mean spike count against orientation for {fit.recording.name}. " + _extremes(series),
-        caption="Mean spikes per trial ± SEM. " + _n(fit) + _closing(series),
+        name=name,
+        alt=f"Mean spike count against orientation for {fit.recording.name}. " + extremes(series),
+        caption="Mean spikes per trial ± SEM. " + trials_words(fit) + _closing(series),
+        origin=("data", "fit"),
     )
 
 
-def fano_picture(fit: Fit) -> s.Picture:
+def fano_picture(fit: Fit, *, name: str = "fano", size: tuple[float, float] = s.PANEL) -> s.Picture:
     """Fano factor per orientation, as the means."""
     t, c = fit.tuning, fit.check
     series = [
@@ -101,7 +117,7 @@ def fano_picture(fit: Fit) -> s.Picture:
                 "model, spiking", c.spiking_fano, c.spiking_fano_se, c.orientation_deg, s.SPIKING, "D", "-"
             )
         )
-    fig = s.figure()
+    fig = s.figure(*size)
     axes = fig.subplots()
     _plot_series(axes, series)
     _poisson_line(axes)
@@ -110,9 +126,11 @@ def fano_picture(fit: Fit) -> s.Picture:
     s.legend_above(axes)
     return s.picture(
         fig,
-        name="fano",
-        alt=f"Fano factor against orientation for {fit.recording.name}. " + _extremes(series),
-        caption=f"Fano factor of the counts ± standard error; the dotted line is that of a Poisson process. {_n(fit)}",
+        name=name,
+        alt=f"Fano factor against orientation for {fit.recording.name}. " + extremes(series),
+        caption="Fano factor of the counts ± standard error; the dotted line is that of a Poisson process. "
+        + trials_words(fit),
+        origin=("data", "fit"),
     )
 
 
@@ -237,7 +255,8 @@ def _fitted_label(fit: Fit) -> str:
     return "recorded, fitted" if fit.recording.split == "half" else "recorded"
 
 
-def _n(fit: Fit) -> str:
+def trials_words(fit: Fit) -> str:
+    """How many trials stand behind the points, for a caption."""
     r = fit.recording
     counts = [n for theta, n in zip(r.orientation_deg, r.n_trials, strict=True) if theta is not None]
     halves = ", half of them fitted and half held out" if r.split == "half" else ""
@@ -258,7 +277,7 @@ def _closing(series: Sequence[_Series]) -> str:
     )
 
 
-def _extremes(series: Sequence[_Series]) -> str:
+def extremes(series: Sequence[_Series]) -> str:
     """The largest and smallest value of each series, for readers who do not see the figure."""
     parts = []
     for one in series:

@@ -184,7 +184,7 @@ def draw_neuron(axes: Axes, cell: Cell, *, soma_depth_um: float | None = None) -
     from matplotlib.colors import to_rgba
 
     from ketune.report import _style as s
-    from ketune.report._neuron_figures import draw_neuron as draw
+    from ketune.report._neuron_drawing import draw_neuron as draw
 
     colours = {
         "soma": s.INK, "ais": s.MUTED, "axon": s.MUTED, "basal": s.OTHERS[0], "apical": s.OTHERS[1],
@@ -216,7 +216,7 @@ def draw_block(axes: Axes, application: Application) -> Axes:
     InputError: the application has no picture of the neuron
     """
     from ketune.report import _style as s
-    from ketune.report._neuron_figures import draw_block as draw
+    from ketune.report._neuron_drawing import draw_block as draw
 
     if application.neuron is None:
         raise InputError(

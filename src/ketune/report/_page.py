@@ -15,10 +15,13 @@ from ketune.report import (
     _fit_figures,
     _inference_figures,
     _neuron_figures,
+    _orientation_circle,
     _tables,
     _verdict,
 )
 from ketune.report import _words as w
+from ketune.report._answers import answers
+from ketune.report._origin import MEANINGS, Origin, of_confidence
 from ketune.report._rendering import rendered, write_whole
 from ketune.report._results import Application, Change, Fit, Result, load
 from ketune.report._style import style
@@ -29,7 +32,7 @@ class DrugModel:
     """Numbers of a drug that several applications may share, shown once."""
 
     title: str
-    rows: list[tuple[str, str, str, str, str]]
+    rows: list[tuple[str, str, str, Origin, str, str]]
     cautions: list[str]
     used_by: list[str] = field(default_factory=list)
 
@@ -50,6 +53,7 @@ def render(results: Sequence[Result]) -> str:
         overview=[_overview(part["id"], result) for part, result in zip(sections, results, strict=True)],
         drug_models=list(models.values()),
         any_drug=bool(models),
+        origins=MEANINGS,
         explorers=_explorer.page_parts() if any(part["explorer"] for part in sections) else None,
     )
 
@@ -69,6 +73,7 @@ def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None 
         "name": fit.recording.name,
         "directory": str(result.directory),
         "usable": fit.usable,
+        "answers": [vars(answer) for answer in answers(result)],
         "verdict": _verdict.verdict(result),
         "recording": fit.recording,
         "pictures": [_fit_figures.tuning_picture(fit), _fit_figures.fano_picture(fit)],
@@ -88,6 +93,7 @@ def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None 
         "readout": _tables.readout(fit),
         "inference": _inference_figures.inference_section(fit, result.directory),
         "replays": _tables.replays(result),
+        "commands": _tables.commands(result),
         "settings": _tables.flat(fit.settings),
         "provenance": _tables.provenance(result),
     }
@@ -103,7 +109,15 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
         "route": a.route,
         "main": a.main_condition,
         "pictures": [_drug_figures.tuning_picture(a, fit.recording.window_s), _drug_figures.fano_picture(a)],
-        "spread": [p for p in (_drug_figures.changes_picture(a), _drug_figures.kept_picture(a)) if p],
+        "spread": [
+            p
+            for p in (
+                _drug_figures.changes_picture(a),
+                _drug_figures.kept_picture(a),
+                _orientation_circle.circle_picture(a),
+            )
+            if p
+        ],
         "neuron": _neuron_figures.neuron_pictures(a),
         "maps": _drug_figures.map_pictures(a),
         "traces": _fit_figures.traces_picture(traces) if a.traces else None,
@@ -170,7 +184,14 @@ def _remember(a: Application, name: str, models: dict[str, DrugModel]) -> None:
         DrugModel(
             title=a.drug,
             rows=[
-                (k, w.number(v.value, 3, v.unit), w.span(v.low, v.high, 3, v.unit), v.confidence, v.source)
+                (
+                    k,
+                    w.number(v.value, 3, v.unit),
+                    w.span(v.low, v.high, 3, v.unit),
+                    of_confidence(v.confidence, v.source),
+                    v.confidence,
+                    v.source,
+                )
                 for k, v in numbers.items()
             ],
             cautions=a.cautions,

@@ -26,15 +26,15 @@ from ketune.report import _words as w
 Array = npt.NDArray[np.float64]
 
 VERDICT_COLORS = {
-    "identified": s.PREDICTED,
+    "identified": s.BEFORE,
     "one-sided": "#E69F00",
     "unidentified": s.HELD_OUT,
-    "at bound": s.SPIKING,
+    "at bound": s.CAUTION,
 }
 ROW_INCHES = 0.66
 _WORDS_WIDTH = 60
 _PRIOR = s.FAINT
-_BAND = s.PREDICTED
+_BAND = s.BEFORE
 _SHOWN = 0.996
 _POINTS = 256
 _AT_BOUND = 0.03
@@ -253,7 +253,7 @@ def _band_legend() -> list[Patch | Line2D]:
         Line2D(
             [],
             [],
-            color=s.SPIKING,
+            color=s.CAUTION,
             marker="X",
             ls="",
             ms=7,
@@ -283,7 +283,7 @@ def _draw_curve(axes: Axes, curve: CurveCheck) -> None:
     which = np.append(shown, blank)
     for mask, look in (
         (~surprising[which], {"marker": "o", "color": s.RECORDED}),
-        (surprising[which], {"marker": "X", "color": s.SPIKING, "ms": 7}),
+        (surprising[which], {"marker": "X", "color": s.CAUTION, "ms": 7}),
     ):
         axes.plot(at[mask], curve.recorded[which][mask], ls="", **look)
     if curve.name == "fano":
@@ -301,7 +301,7 @@ def _draw_index(axes: Axes, found: Sequence[IndexCheck], n_rows: int) -> None:
         surprising = check.p_value < SURPRISING
         if known.size > 1 and np.ptp(known) > 0:
             _draw_distribution(axes, check, y)
-        color, marker = (s.SPIKING, "X") if surprising else (s.RECORDED, "o")
+        color, marker = (s.CAUTION, "X") if surprising else (s.RECORDED, "o")
         axes.plot(check.recorded, y, marker=marker, color=color, ms=7 if surprising else 5, clip_on=False)
         text = f"{check.condition}   {w.p_value(None if np.isnan(check.p_value) else check.p_value)}"
         axes.text(0.0, y + 0.75, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")

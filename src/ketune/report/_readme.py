@@ -9,7 +9,7 @@ from ketune.report import _style as s
 from ketune.report import _words as w
 from ketune.report._drug_figures import draw_conditions
 from ketune.report._fit_figures import plot_orientations
-from ketune.report._neuron_figures import draw_block
+from ketune.report._neuron_drawing import draw_block
 from ketune.report._results import load
 
 

@@ -66,7 +66,6 @@ def _share_picture(run: Reproduction) -> s.Picture:
         caption="Share of each prior range over which all four hold together (T5); bar: 95 % interval. "
         f"n = {w.counted(run.dose.draws, 'draw')}, each an experiment on {w.counted(run.neurons, 'neuron')} "
         "by the response surface.",
-        adaptive=True,
     )
 
 
@@ -109,7 +108,6 @@ def _marks_picture(run: Reproduction) -> s.Picture:
         f"{w.counted(run.neurons, 'neuron')}, {w.counted(run.trials, 'trial')} each. T1 to T4: spikes of a held-out "
         f"population{_predicted(run)}. Right: T5 in these spikes, in the held-out populations (response surface), in "
         "spikes of a second morphology.",
-        adaptive=True,
     )
 
 
@@ -147,7 +145,6 @@ def by_target_picture(run: Reproduction) -> s.Picture:
         caption="Share of each prior range that meets a target alone, and all together (T5). Bar: 95 % interval "
         f"(Wilson), n = {w.counted(run.dose.draws, 'draw')}.",
         wide=True,
-        adaptive=True,
     )
 
 
@@ -191,7 +188,6 @@ def population_picture(run: Reproduction, h: HypothesisPart) -> s.Picture | None
         f"{'; '.join(said)}. Line: one neuron; square and thick bar: median and middle half. Dotted at ±5°: beyond it "
         "a neuron counts as shifted; at a Fano factor of 1: Poisson process.",
         wide=True,
-        adaptive=True,
     )
 
 
@@ -265,7 +261,6 @@ def conflict_picture(run: Reproduction, conflict: ConflictPart) -> s.Picture:
         alt=f"Absolute shift of the preferred orientation against tree disparity. {'; '.join(drawn)}. {conflict.words}",
         caption="T2 wants shifts above the dotted line at 5° under the drug, T10 wants them below it when a dendrite "
         f"is lost. {'; '.join(drawn)} neurons.",
-        adaptive=True,
     )
 
 
@@ -294,7 +289,6 @@ def experiment_picture(run: Reproduction, number: int, experiment: ExperimentPar
         alt=f"Experiment {number}, {experiment.manipulation}; {experiment.observable}: {said}.",
         caption=f"Experiment {number}: {experiment.manipulation}. Predicted median over n = "
         f"{w.counted(run.neurons, 'neuron')}; bar: 90 % of those draws of a prior that meet T5.{apart}",
-        adaptive=True,
     )
 
 

@@ -349,6 +349,16 @@ class Synapses(_Part):
     sst: list[int] = []
 
 
+class OutlinePart(_Columns):
+    """The traced neurites (:class:`ketune.outline.Outline`)."""
+
+    section: list[int]
+    x_um: list[float]
+    y_um: list[float]
+    diam_um: list[float]
+    compartment: list[int]
+
+
 class Neuron(_Columns):
     x_um: list[float]
     y_um: list[float]
@@ -360,13 +370,18 @@ class Neuron(_Columns):
     concentration_um_during: list[Number]
     synapses: Synapses = Synapses()
     soma_depth_um: float
+    # Documents of earlier versions have none: the compartments are drawn.
+    outline: OutlinePart | None = None
 
     @model_validator(mode="after")
     def _connected(self) -> Neuron:
         n = len(self.x_um)
         listed = (*self.synapses.exc_driven, *self.synapses.pv, *self.synapses.sst)
+        listed += () if self.outline is None else tuple(self.outline.compartment)
         if n == 0 or any(p < -1 or p >= n for p in self.parent) or any(c < 0 or c >= n for c in listed):
-            raise ValueError(f"a parent or a synapse lies on a compartment that is not among the {n}")
+            raise ValueError(
+                f"a parent, a synapse or a point lies on a compartment that is not among the {n}"
+            )
         return self
 
 

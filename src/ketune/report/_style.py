@@ -17,6 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from ketune.report._origin import Origin
+
 INK = "#1b1f24"
 MUTED = "#6b7280"
 FAINT = "#d5d9e0"
@@ -24,13 +26,15 @@ FAINT = "#d5d9e0"
 # Okabe and Ito 2008: told apart with every common form of colour blindness. Markers and line styles differ as well.
 RECORDED = INK
 HELD_OUT = "#8a8f98"
-PREDICTED = "#0072B2"
-SPIKING = "#D55E00"
-BEFORE = "#0072B2"
+# The neuron without a drug, under it, and after it: the same colours in every figure.
+BEFORE = SPIKING = "#0072B2"
 DURING = "#D55E00"
-OTHERS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-SOMA, DENDRITE = "#0072B2", "#E69F00"
-EXCITATORY, PV, SST = "#D55E00", "#0072B2", "#009E73"
+RECOVERY = "#009E73"
+PREDICTED = "#56B4E9"
+OTHERS = ("#E69F00", "#CC79A7", "#56B4E9", "#8a6d3b")
+SOMA, DENDRITE = INK, "#E69F00"
+CAUTION = "#D55E00"
+EXCITATORY, PV, SST = "#E69F00", "#CC79A7", "#56B4E9"
 MAP = "cividis"
 BLOCK_MAP = LinearSegmentedColormap.from_list(
     "block", matplotlib.colormaps["plasma"](np.linspace(0.0, 0.86, 128))
@@ -83,6 +87,9 @@ _ON_DARK = {
     HELD_OUT: "#a3abb8",
     BEFORE: "#5fb3ec",
     DURING: "#ff8a3d",
+    RECOVERY: "#2fc79b",
+    PREDICTED: "#a9d8f5",
+    OTHERS[3]: "#c9a86a",
     YES: "#4fd1a8",
     NO: "#ff9a66",
     OPEN: "#e3c25a",
@@ -102,7 +109,8 @@ _DARK_STYLE = (
 class Picture:
     """A figure for the page: its data, what it shows in words (alt) and its caption.
 
-    ``name`` tells it from the others of its section and names its file where it is written alone (:meth:`save`).
+    ``name`` tells it from the others of its section and names its file where it is written alone (:meth:`save`);
+    ``origin`` says where its numbers come from.
     """
 
     name: str
@@ -112,6 +120,7 @@ class Picture:
     caption: str
     width: int
     height: int
+    origin: tuple[Origin, ...] = ("fit",)
     wide: bool = False
 
     def save(self, path: Path) -> None:
@@ -136,11 +145,18 @@ def figure(width: float = PANEL[0], height: float = PANEL[1]) -> Figure:
 
 
 def picture(
-    fig: Figure, *, name: str, alt: str, caption: str, wide: bool = False, adaptive: bool = False
+    fig: Figure,
+    *,
+    name: str,
+    alt: str,
+    caption: str,
+    origin: tuple[Origin, ...] = ("fit",),
+    wide: bool = False,
+    adaptive: bool = True,
 ) -> Picture:
     """The figure as scalable graphics within an address, so that the page needs no other file.
 
-    An ``adaptive`` figure turns dark where the reader's screen is.
+    An ``adaptive`` figure turns dark where the reader's screen is; one with a colour map stays on white.
     """
     buffer = io.BytesIO()
     fig.savefig(buffer, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
@@ -150,7 +166,7 @@ def picture(
         drawn = head + _DARK_STYLE + tag + rest
     uri = "data:image/svg+xml;base64," + base64.b64encode(drawn).decode("ascii")
     width, height = (round(96 * inches) for inches in fig.get_size_inches())
-    return Picture(name, fig, uri, alt, caption, width, height, wide)
+    return Picture(name, fig, uri, alt, caption, width, height, origin, wide)
 
 
 def legend_above(axes: Axes, **options: Any) -> None:

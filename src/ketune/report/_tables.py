@@ -450,6 +450,12 @@ def provenance(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(title, rows) for title, rows in parts if rows]
 
 
+def commands(result: Result) -> list[str]:
+    """What was typed, fit first."""
+    known = (p.get("command") for p in (result.fit.provenance, *(a.provenance for a in result.applications)))
+    return list(dict.fromkeys(str(command) for command in known if command))
+
+
 def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Nested values as lines: small groups of plain values on one line, the rest one line a value."""
     rows: list[tuple[str, str]] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ketune.report import _words as w
+from ketune.report._origin import Origin
 from ketune.report._results import Application, Change, Check, Fit, Number, Replay, Result
 
 Mark = Literal["yes", "no", "open", "plain"]
@@ -13,11 +14,13 @@ Mark = Literal["yes", "no", "open", "plain"]
 
 @dataclass(frozen=True)
 class Sentence:
-    """One statement of the verdict: what it is about, the statement, and whether it is good, bad or open."""
+    """One statement of the verdict: what it is about, the statement, whether it is good, bad or open, and what it is
+    taken from."""
 
     about: str
     text: str
     mark: Mark = "plain"
+    origin: tuple[Origin, ...] = ("fit",)
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,23 @@ def _hundredfold(fraction: Number) -> Number:
 def verdict(result: Result) -> list[Sentence]:
     """The verdict on one fit and on what was applied to it."""
     fit = result.fit
-    sentences = [Sentence("Fitted", _fitted(fit)), _usable(fit)]
+    sentences = [Sentence("Fitted", _fitted(fit), origin=_fitted_from(fit)), usable(fit)]
     if not result.applications:
         sentences.append(Sentence("Drug", "No drug was applied to this fit."))
     for application in result.applications:
-        sentences.append(Sentence(_name(application), _drug(application, fit)))
+        computed: tuple[Origin, ...] = ("fit", "literature", "assumption")
+        sentences.append(Sentence(_name(application), _drug(application, fit), origin=computed))
         sentences.append(_certainty(application))
         sentences.append(_reports(application))
-    sentences.append(_replayed(result))
+    sentences.append(replayed(result))
     return sentences
+
+
+def _fitted_from(fit: Fit) -> tuple[Origin, ...]:
+    assumed = fit.recording.assumed_degrees or (
+        fit.spontaneous is not None and fit.spontaneous.source == "assumed"
+    )
+    return ("data", "assumption") if assumed else ("data",)
 
 
 def _fitted(fit: Fit) -> str:
@@ -115,7 +126,8 @@ def _blank(fit: Fit) -> str:
     )
 
 
-def _usable(fit: Fit) -> Sentence:
+def usable(fit: Fit) -> Sentence:
+    """Whether the fit may be used, and why."""
     about = "May it be used?"
     reason = f" ({fit.message.rstrip('.')})" if fit.message else ""
     if fit.check is None and fit.status == "converged":
@@ -125,7 +137,12 @@ def _usable(fit: Fit) -> Sentence:
     if fit.usable and fit.check is not None:
         found = "; ".join(f"{score.name} {score.value}" for score in scores(fit.check))
         independent = "" if fit.recording.split == "half" else " That is no independent test."
-        return Sentence(about, f"Yes. {_compared(fit, fit.check, 'matches')}: {found}.{independent}", "yes")
+        return Sentence(
+            about,
+            f"Yes. {_compared(fit, fit.check, 'matches')}: {found}.{independent}",
+            "yes",
+            ("data", "fit"),
+        )
     if fit.status == "out_of_reach":
         why = f"No. This recording is out of reach of this class of model neuron{reason}."
     elif fit.status != "converged":
@@ -136,7 +153,7 @@ def _usable(fit: Fit) -> Sentence:
     if missed and fit.check:
         found = "; ".join(f"{score.name} {score.value}, required {score.required}" for score in missed)
         why += f" {_compared(fit, fit.check, 'misses')}: {found}."
-    return Sentence(about, why, "no")
+    return Sentence(about, why, "no", ("data", "fit"))
 
 
 def _compared(fit: Fit, check: Check, verb: str) -> str:
@@ -204,14 +221,16 @@ def _reports(application: Application) -> Sentence:
     text = f"{'; '.join(parts)}. Only directions were reported; no published size was retrieved."
     against = any(c.agrees_with_report is False for c in rows)
     undecided = any(c.agrees_with_report is None for c in rows)
-    return Sentence(about, text[0].upper() + text[1:], "no" if against else "open" if undecided else "yes")
+    mark: Mark = "no" if against else "open" if undecided else "yes"
+    return Sentence(about, text[0].upper() + text[1:], mark, ("fit", "literature"))
 
 
 def _labelled(change: Change) -> str:
     return f"{w.short(change.quantity)} ({change.reported_id})"
 
 
-def _replayed(result: Result) -> Sentence:
+def replayed(result: Result) -> Sentence:
+    """What NEURON said of the same events."""
     about = "Checked in NEURON"
     replays = [r for r in (result.fit.replay, *(a.replay for a in result.applications)) if r is not None]
     if not replays:
@@ -267,7 +286,7 @@ def summary_lines(results: list[Result]) -> list[str]:
                 lines.append(f"  during / before: {', '.join(shown)}")
             lines.append("  reports: " + _reports(application).text)
         if not brief:
-            lines.append("  NEURON: " + _replayed(result).text)
+            lines.append("  NEURON: " + replayed(result).text)
     return [w.plain(line) for line in lines]
 
 

@@ -26,6 +26,7 @@ from ketune.workflow._fit_files import (
     APPLY_SEED,
     cell_from,
     check_same_cell,
+    morphology_file,
     neuron_of,
     read_fit,
 )
@@ -164,7 +165,7 @@ def apply_drug(
             best.traces(c, orientation_deg=preferred, seed=run_seed)
             for c in (conditions[0], conditions[main])
         ],
-        "neuron": entries.picture(cell, best, main_effect, plan.soma_depth_um),
+        "neuron": entries.picture(cell, best, main_effect, plan.soma_depth_um, morphology_file(fit)),
         "summary": entries.sentences(plan.drug.name, conditions[main].label, rows, len(kept)),
         "provenance": provenance(seed=seed, engine=describe(simulator)),
     }

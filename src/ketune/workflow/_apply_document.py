@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from ketune import pharmacology, tuning
 from ketune.cell import Cell
 from ketune.fitting import SpikeCounts
+from ketune.morphology import read_morphology
+from ketune.outline import outline
 from ketune.pharmacology import DrugEffect, NmdaDrive
 from ketune.workflow._dosing import DrugRequest, Prepared
 from ketune.workflow._simulation import Condition, FittedNeuron, counts_fields, summary_fields
@@ -284,10 +287,20 @@ def joined(replays: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def picture(cell: Cell, neuron: FittedNeuron, effect: DrugEffect, depth: float) -> dict[str, Any]:
+def picture(
+    cell: Cell, neuron: FittedNeuron, effect: DrugEffect, depth: float, morphology: Path
+) -> dict[str, Any]:
     """The neuron with its synapses and the block of each compartment."""
     table, layout = cell.table, neuron.layout
+    traced = outline(read_morphology(morphology), table)
     return {
+        "outline": None
+        if traced is None
+        else {
+            "section": traced.section,
+            **{k: np.round(getattr(traced, k), 2) for k in ("x_um", "y_um", "diam_um")},
+            "compartment": traced.compartment,
+        },
         "x_um": table.xyz_um[:, 0],
         "y_um": table.xyz_um[:, 1],
         "z_um": table.xyz_um[:, 2],

@@ -31,6 +31,8 @@ _OFFSET = 0.125
 # Candidates among which a point is chosen: the cloud is thinned to so many.
 _CANDIDATES = 800
 _BLOCKS_AT_A_TIME = 4
+# Effects nearer to one another, or to none, than this share of their spread stand for each other.
+_APART = 0.1
 # Held-out runs are predicted in so many parts, each from all other runs.
 _FOLDS = 4
 
@@ -317,7 +319,7 @@ def grow(
     def next_blocks(n: int) -> list[int]:
         return [next(shift) % budget.pool_blocks for _ in range(n)]
 
-    distinct = np.unique(points, axis=0, return_index=True)[1]
+    distinct = _apart(points)
     held_out = _spread_out(points, distinct, min(budget.checks, max(len(distinct) // 4, 1)), rng)
     direct = [measured("checks", row, next_blocks(budget.check_blocks)) for row in held_out]
     others = np.setdiff1d(distinct, held_out)
@@ -353,6 +355,22 @@ def _together(blocks: Sequence[int]) -> list[tuple[int, int]]:
         else:
             found.append((block, 1))
     return found
+
+
+def _apart(points: Array) -> NDArray[np.int_]:
+    """Rows that are apart from each other and from the control, the strongest first.
+
+    Most doses of a wide range, and most times after one, do next to nothing: they would fill the runs, and their small
+    errors would hide that of the effects which matter. Where only one effect would be left, none is left out.
+    """
+    strength = np.linalg.norm(points, axis=1)
+    kept: list[int] = []
+    for row in np.argsort(-strength, kind="stable").tolist():
+        if strength[row] <= _APART:
+            break
+        if not kept or np.linalg.norm(points[kept] - points[row], axis=1).min() > _APART:
+            kept.append(row)
+    return np.array(kept) if len(kept) > 1 else np.unique(points, axis=0, return_index=True)[1]
 
 
 def _spread_out(points: Array, rows: NDArray[np.int_], n: int, rng: np.random.Generator) -> list[int]:

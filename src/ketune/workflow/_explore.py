@@ -36,9 +36,6 @@ from ketune.workflow._simulation import CONTROL, Condition, nmda_drive
 
 Array = NDArray[np.float64]
 
-# Effects nearer to one another, or to none, than this share of their spread stand for each other.
-_APART = 0.1
-
 
 @dataclass(frozen=True, eq=False)
 class RouteEffects:
@@ -165,16 +162,16 @@ def explored(
     """
     effects = [effect for one in by_route for row in one.effects for effect in row]
     reader = ActionReader(neuron)
-    points = spanned(reader, control, [reader(effect) for effect in effects]).points
-    distinct = _distinct(points)
-    if not distinct:
+    found = spanned(reader, control, [reader(effect) for effect in effects])
+    points = found.points
+    if not found.space.names:
         raise InputError(
             "--doses: none of these doses changes anything that this cell has; give higher doses or another drug"
         )
     emulated = emulate(
         neuron,
-        points[distinct],
-        lambda row: effects[distinct[row]],
+        points,
+        effects.__getitem__,
         control=control,
         budget=budget,
         seed=seed,
@@ -222,22 +219,6 @@ def explored(
     # Read back before it is written: what cannot be read must not be on disk.
     Explorer.model_validate(jsonable(document))
     return document
-
-
-def _distinct(points: Array) -> list[int]:
-    """Rows that are apart from each other and from the control, the strongest effects first.
-
-    Most settings of a grid do little: late times and low doses would fill the runs, and their small errors hide that
-    of the settings which matter.
-    """
-    strength = np.linalg.norm(points, axis=1)
-    kept: list[int] = []
-    for row in np.argsort(-strength, kind="stable").tolist():
-        if strength[row] <= _APART:
-            break
-        if not kept or np.linalg.norm(points[kept] - points[row], axis=1).min() > _APART:
-            kept.append(row)
-    return kept
 
 
 def _done(effects: Sequence[DrugEffect], reader: ActionReader, shape: tuple[int, int]) -> dict[str, Any]:

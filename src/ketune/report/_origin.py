@@ -1,0 +1,19 @@
+"""Where a number of a report comes from, as the page marks it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Origin = Literal["data", "fit", "literature", "assumption"]
+
+MEANINGS: dict[Origin, str] = {
+    "data": "measured in the recording",
+    "fit": "fitted to it, or computed by the fitted model, with its error or range where there is one",
+    "literature": "taken from the source that stands beside it",
+    "assumption": "assumed: nobody measured it here",
+}
+
+
+def of_confidence(confidence: str, source: str) -> Origin:
+    """Of a number of a drug: assumed ones say so, and one without a source is no better."""
+    return "assumption" if "assumed" in confidence or not source else "literature"

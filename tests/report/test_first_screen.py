@@ -1,0 +1,105 @@
+"""The first screen of a fit, where numbers come from, and how to make them again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from report_example import apply_document, fit_document, write_example
+from report_reader import Page, write_page
+
+from ketune.storage import write_json
+
+QUESTIONS = ["Does it fit?", "What changed under ketamine?", "Can it be trusted?"]
+
+
+def cards(page: Page) -> list[tuple[str, str]]:
+    """Question and answer of every card, as text."""
+    found = re.findall(r"<article>\s*<h3>(.*?)</h3>\s*<p>(.*?)</p>", page.source, re.S)
+    return [tuple(" ".join(re.sub(r"<[^>]+>", " ", part).split()) for part in pair) for pair in found]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    folder = tmp_path_factory.mktemp("first-screen")
+    return write_page([write_example(folder / "fit", name="SYNTHETIC")], folder)
+
+
+def test_one_fit_begins_with_three_questions_and_three_figures(alone: Page) -> None:
+    asked = [question.lstrip("✓✗? ") for question, _ in cards(alone)]
+    assert asked == QUESTIONS
+    first = alone.source[: alone.source.index(">In words<")]
+    assert len(re.findall(r"<figure", first)) == 3
+    assert ">Overview<" not in first
+
+
+def test_several_fits_begin_with_the_overview(page: Page) -> None:
+    assert page.source.index(">Overview<") < page.source.index("Does it fit?")
+
+
+def test_answers_hold_what_the_documents_say(tmp_path: Path) -> None:
+    applied = apply_document()
+    for change in applied["changes"]:
+        change |= {"determined": change["quantity"] == "gosi", "best": 0.71, "low": 0.62, "high": 0.79}
+    write_json(tmp_path / "fit.json", fit_document(), "ketune-fit/1")
+    write_json(tmp_path / "apply-ketamine-topical.json", applied, "ketune-apply/1")
+    (_, fits), (_, changed), (_, trusted) = cards(write_page([tmp_path], tmp_path))
+    check = fit_document()["check"]
+    assert f"{check['correlation']:.2f}"[:4] in fits
+    assert "gOSI) fell to 0.71 of its value (0.62 to 0.79)" in changed.replace("\N{NO-BREAK SPACE}", " ")
+    assert "the recording leaves open what happens to" in changed
+    n = sum(change["best"] is not None for change in applied["changes"])
+    assert f"agree on 1 of {n} changes" in trusted.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_fit_that_may_not_be_used_is_not_to_be_trusted(tmp_path: Path) -> None:
+    directory = write_example(tmp_path / "fit", status="out_of_reach")
+    (fits, why), _, (_, trusted) = cards(write_page([directory], tmp_path))
+    assert fits.startswith("✗")
+    assert why.startswith("No.")
+    assert trusted.startswith("No. The fit may not be used, so this is an illustration")
+
+
+def test_without_a_drug_the_variability_is_asked_for(tmp_path: Path) -> None:
+    page = write_page([write_example(tmp_path / "fit", drug=False)], tmp_path)
+    (_, _), (varies, text), (_, trusted) = cards(page)
+    assert "Does it vary as recorded?" in varies
+    assert "No drug was applied to this fit." in text
+    assert "drug model" not in trusted
+
+
+def test_every_figure_table_and_sentence_says_where_its_numbers_come_from(alone: Page) -> None:
+    parts = re.findall(r"<figcaption>.*?</figcaption>", alone.source, re.S)
+    # Settings and provenance are lists of names, not of results; the table of drug numbers has a column for it.
+    parts += re.findall(r"<caption>.*?</caption>", alone.source, re.S)
+    parts += re.findall(r"<article>.*?</p>", alone.source, re.S)
+    parts += re.findall(r"<dd>.*?</dd>", alone.source[: alone.source.index("Recording and fit")], re.S)
+    assert len(parts) > 25
+    for part in parts:
+        assert 'class="origin' in part, part
+    numbers = alone.source[alone.source.index('id="drug-numbers"') :]
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", numbers[: numbers.index("</section>")], re.S)
+    assert len(rows) > 30
+    for row in rows:
+        kind = "assumption" if "assumed" in re.findall(r"<td>(.*?)</td>", row)[3] else "literature"
+        assert f'class="origin {kind}"' in row, row
+
+
+def test_the_commands_are_on_the_page(alone: Page) -> None:
+    again = alone.source[alone.source.index("How to make it again") :]
+    assert "<pre><code>ketune fit synthetic.csv -o synthetic" in again[: again.index("</pre>")]
+
+
+def test_dark_screens_get_dark_figures_but_colour_maps_stay_on_white(alone: Page) -> None:
+    from base64 import b64decode
+
+    dark = [
+        b"prefers-color-scheme: dark" in b64decode(str(uri).partition(",")[2])
+        for uri in alone.attributes("img", "src")
+    ]
+    alts = [str(alt) for alt in alone.attributes("img", "alt")]
+    on_white = [alt for alt, adapts in zip(alts, dark, strict=True) if not adapts]
+    assert len(on_white) == 3
+    assert all("coloured by NMDA block" in alt or "time and depth" in alt for alt in on_white)
+    assert "color-scheme: light dark" in alone.source
