@@ -80,6 +80,11 @@ class Cell:
                     "states, so once is enough"
                 )
 
+    def _repr_html_(self) -> str:
+        from ketune.report._notebook_displays import cell_html
+
+        return cell_html(self)
+
     @cached_property
     def by_label(self) -> dict[str, Placement]:
         """Placements by their label."""

@@ -100,6 +100,17 @@ class CompartmentTable:
         return len(self.node_parent)
 
     @cached_property
+    def parent(self) -> np.ndarray:
+        """(n,) compartment towards the soma of each one; -1 for the soma's first. Branch points are left out."""
+        first = self.section_first[self.section]
+        above = self.section_parent[self.section]
+        last_above = np.where(above >= 0, self.section_first[above] + self.section_count[above] - 1, -1)
+        within = np.arange(self.n) - 1
+        parent = np.where(np.arange(self.n) == first, last_above, within)
+        parent.setflags(write=False)
+        return parent
+
+    @cached_property
     def node_depth(self) -> np.ndarray:
         """(N,) number of steps from each node to node 0."""
         depth = np.zeros(self.n_nodes, dtype=np.int32)

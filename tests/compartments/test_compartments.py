@@ -67,6 +67,7 @@ def test_random_trees_are_connected_symmetric_and_positive(morphology, d_lambda)
     above = table.node_parent[1:n]
     above = np.where(above >= n, table.node_parent[above], above)
     assert np.all(above < np.arange(1, n))
+    assert np.array_equal(table.parent, [-1, *above])
     # A branch point joins at least two children and hangs on a compartment.
     assert np.all(table.node_parent[n:] < n)
     assert np.all(np.bincount(table.node_parent[1:], minlength=table.n_nodes)[n:] >= 2)

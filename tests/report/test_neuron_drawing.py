@@ -13,7 +13,6 @@ from ketune.morphology import default_morphology, read_morphology, shipped_morph
 from ketune.outline import Outline, outline
 from ketune.report._neuron_drawing import THINNEST_um, draw_block, draw_neuron, draw_synapses
 from ketune.report._results import Neuron
-from ketune.workflow._apply_document import parents
 
 DEPTH_um = 300.0
 
@@ -28,7 +27,7 @@ def neuron() -> Neuron:
         x_um=x,
         y_um=y,
         z_um=z,
-        parent=parents(cell).tolist(),
+        parent=cell.table.parent.tolist(),
         diam_um=table.diam_um.tolist(),
         region=table.region.tolist(),
         nmda_block_during=np.linspace(0.2, 0.9, table.n).tolist(),

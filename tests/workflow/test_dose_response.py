@@ -272,6 +272,21 @@ def test_figures_say_what_they_show(response: DoseResponse, neuron: KnownNeuron,
         assert picture.uri.startswith("data:image/svg+xml")
 
 
+def test_one_quantity_is_drawn_on_given_axes(response: DoseResponse) -> None:
+    from matplotlib.figure import Figure
+
+    from ketune import report
+
+    axes = Figure().subplots()
+    assert report.draw_dose_response(axes, response, "gosi") is axes
+    drawn = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+    np.testing.assert_allclose(drawn["median"][:, 0], response.doses.values)
+    np.testing.assert_array_equal(drawn["median"][:, 1], response.bands("gosi")[2])
+    np.testing.assert_array_equal(drawn["default parameters"][:, 1], response.curves["gosi"][0])
+    np.testing.assert_array_equal(drawn["no drug"][:, 1], [response.control["gosi"]] * 2)
+    assert axes.get_ylabel() == "gOSI"
+
+
 def test_events_are_shared_between_effects(response: DoseResponse, neuron: KnownNeuron) -> None:
     budget = response.budget
     assert set(neuron.runs) == set(range(budget.pool_blocks * budget.block_trials))

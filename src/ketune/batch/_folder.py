@@ -59,6 +59,11 @@ class BatchFolder:
         self.root = Path(root).absolute()
         self.jobs_dir = self.root / "jobs"
 
+    def _repr_html_(self) -> str:
+        from ketune.report._notebook_displays import batch_html
+
+        return batch_html(self)
+
     def lock_file(self, key: str) -> Path:
         """Held while somebody works on the job."""
         return self.root / "running" / f"{key}.lock"

@@ -112,6 +112,11 @@ class Drug(BaseModel):
             raise ValueError(f"missing parameters of the preparation {missing}")
         return self
 
+    def _repr_html_(self) -> str:
+        from ketune.report._notebook_displays import drug_html
+
+        return drug_html(self)
+
     @property
     def targets(self) -> frozenset[str]:
         """What the drug acts on; an NMDA or AMPA antagonist acts on the interneurons too."""

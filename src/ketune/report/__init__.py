@@ -1,6 +1,7 @@
 """Reports: one HTML file on one or several fits and on the drugs applied to them, and the same in ten lines.
 
-A run of `ketune reproduce` has a page of its own.
+A run of `ketune reproduce` has a page of its own. The functions `draw_...` draw one figure each on axes of yours
+(docs/notebooks.md).
 
 Importing this package is light; figures and templates are loaded when a report is written.
 """
@@ -11,13 +12,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ketune.report._notebook_figures import (
+    draw_block,
+    draw_concentration,
+    draw_dose_response,
+    draw_neuron,
+    draw_preferred,
+    draw_tuning,
+)
 from ketune.report._population import Population
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ketune.report._results import Result
+
 __all__ = [
     "Population",
+    "draw_block",
+    "draw_concentration",
+    "draw_dose_response",
+    "draw_neuron",
+    "draw_preferred",
+    "draw_tuning",
+    "open_fit",
     "pdf_browser",
     "readme_figure",
     "summary_lines",
@@ -27,6 +45,28 @@ __all__ = [
     "write_pdf",
     "write_reproduction",
 ]
+
+
+def open_fit(directory: str | Path) -> Result:
+    """A fit and the drugs applied to it, read and checked, for looking at.
+
+    Parameters
+    ----------
+    directory: a fit, with `fit.json` and any number of `apply-*.json`
+
+    Returns
+    -------
+    A frozen view: `fit` and `applications` with the documents' keys as attributes, and the applications' `names`.
+    Notebooks show it, and each application, as tables with a figure.
+
+    Raises
+    ------
+    InputError: a file is missing or damaged
+    """
+    from ketune.report._results import load
+
+    (result,) = load([Path(directory)])
+    return result
 
 
 def write(directories: Sequence[Path], output: Path) -> Path:

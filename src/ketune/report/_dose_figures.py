@@ -46,28 +46,22 @@ def pictures(document: Document, drug: str) -> list[s.Picture]:
 
 def curves_figure(document: Document) -> Figure:
     """Every quantity with its 50 and 90 % bands, against dose and against NMDA block."""
-    names = _drawn(document)
+    names = drawn(document)
     rows = math.ceil(len(names) / 2)
     fig = s.figure(2 * s.PANEL[0], 0.7 + 1.9 * rows)
     panels = fig.subplots(rows, 4, squeeze=False)
     for unused in panels.ravel()[2 * len(names) :]:
         unused.set_axis_off()
-    dose, block = _array(document["doses"]), document["against_block"]
+    block = document["against_block"]
     for i, name in enumerate(names):
         left, right = panels[i // 2, 2 * (i % 2) : 2 * (i % 2) + 2]
-        bands = document["bands"][name]
-        _draw_bands(left, dose, bands)
-        left.plot(dose, _array(bands["default"]), color=_DEFAULT, ls="--", lw=1.4, label="default parameters")
-        _dose_axis(left, dose)
-        left.set_ylabel(TITLES[name])
+        draw_against_dose(left, document, name)
         _draw_bands(right, _array(block["block"]), block["bands"][name])
         right.set_xlim(-0.03, 1.03)
         right.sharey(left)
         right.tick_params(labelleft=False)
-        control = document["control"].get(name)
+        _control_line(right, document, name)
         for axes in (left, right):
-            if control is not None and math.isfinite(control):
-                axes.axhline(control, color=s.MUTED, lw=0.9, ls=":", zorder=0, label="no drug")
             axes.yaxis.set_major_locator(MaxNLocator(4))
             axes.tick_params(labelsize=8)
         if i >= len(names) - 2:
@@ -78,10 +72,20 @@ def curves_figure(document: Document) -> Figure:
     return fig
 
 
+def draw_against_dose(axes: Axes, document: Document, name: str) -> None:
+    """One quantity with its 50 and 90 % bands against dose, the default parameters, and the value without drug."""
+    dose, bands = _array(document["doses"]), document["bands"][name]
+    _draw_bands(axes, dose, bands)
+    axes.plot(dose, _array(bands["default"]), color=_DEFAULT, ls="--", lw=1.4, label="default parameters")
+    _control_line(axes, document, name)
+    _dose_axis(axes, dose)
+    axes.set_ylabel(TITLES[name])
+
+
 def curves_picture(document: Document, drug: str) -> s.Picture:
     """:func:`curves_figure` with its words."""
     counts, checked, trials = document["against_block"]["n"], document["emulator"], document["monte_carlo"]
-    described = "; ".join(_in_words(name, document["bands"][name]) for name in _drawn(document))
+    described = "; ".join(_in_words(name, document["bands"][name]) for name in drawn(document))
     n_checks, defined = len(checked["checks"]), document["bands"]["gosi"]["n_defined"]
     few = min(defined)
     left_out = (
@@ -229,6 +233,12 @@ def _draw_bands(axes: Axes, x: Array, bands: Document) -> None:
     axes.plot(x, q["q50"], color=_COLOR, label="median")
 
 
+def _control_line(axes: Axes, document: Document, name: str) -> None:
+    control = document["control"].get(name)
+    if control is not None and math.isfinite(control):
+        axes.axhline(control, color=s.MUTED, lw=0.9, ls=":", zorder=0, label="no drug")
+
+
 def _dose_axis(axes: Axes, dose: Array) -> None:
     if dose[0] > 0 and dose[-1] / dose[0] > 20:
         axes.set_xscale("log")
@@ -243,7 +253,8 @@ def _in_words(name: str, bands: Document) -> str:
     return f"median {TITLES[name]} from {w.number(float(known[0]))} to {w.number(float(known[-1]))}"
 
 
-def _drawn(document: Document) -> list[str]:
+def drawn(document: Document) -> list[str]:
+    """Quantities that are defined at some dose."""
     return [name for name in TITLES if _known(document["bands"][name]["q50"])]
 
 

@@ -229,26 +229,7 @@ def kept_picture(application: Application) -> s.Picture | None:
     for unused in panels[len(names) :]:
         unused.set_axis_off()
     for axes, name in zip(panels[: len(names)], names, strict=True):
-        pairs = [_pair(k.before, k.during, name) for k in application.kept]
-        if name == "preferred_deg":
-            centre = next(pair[0] for pair in pairs if pair)
-            pairs = [_unwrapped(pair, centre) if pair else None for pair in pairs]
-        # The best set is the first of the kept ones; it is drawn last, on top.
-        for i, pair in reversed(list(enumerate(pairs))):
-            if pair is None:
-                continue
-            color, width = (s.DURING, 2.0) if i == 0 else (s.MUTED, 0.9)
-            axes.plot(
-                [0, 1],
-                pair,
-                color=color,
-                lw=width,
-                alpha=1.0 if i == 0 else 0.55,
-                marker="o",
-                ms=4 if i == 0 else 3,
-            )
-        axes.set_xticks([0, 1], ["before", "during"])
-        axes.set_xlim(-0.25, 1.25)
+        draw_kept(axes, application, name)
         axes.set_title(_KEPT_TITLES[name], loc="left", fontsize=8.5)
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.tick_params(labelsize=8)
@@ -264,6 +245,30 @@ def kept_picture(application: Application) -> s.Picture | None:
         f"{_kept_trials(application)}"
         "Lines that cross or fan out mark what the recording does not determine.",
     )
+
+
+def draw_kept(axes: Axes, application: Application, name: str) -> None:
+    """One quantity, which some kept set has, of each kept parameter set before and during."""
+    pairs = [_pair(k.before, k.during, name) for k in application.kept]
+    if name == "preferred_deg":
+        centre = next(pair[0] for pair in pairs if pair)
+        pairs = [_unwrapped(pair, centre) if pair else None for pair in pairs]
+    # The best set is the first of the kept ones; it is drawn last, on top.
+    for i, pair in reversed(list(enumerate(pairs))):
+        if pair is None:
+            continue
+        color, width = (s.DURING, 2.0) if i == 0 else (s.MUTED, 0.9)
+        axes.plot(
+            [0, 1],
+            pair,
+            color=color,
+            lw=width,
+            alpha=1.0 if i == 0 else 0.55,
+            marker="o",
+            ms=4 if i == 0 else 3,
+        )
+    axes.set_xticks([0, 1], ["before", "during"])
+    axes.set_xlim(-0.25, 1.25)
 
 
 def _kept_trials(application: Application) -> str:

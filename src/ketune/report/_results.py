@@ -468,6 +468,11 @@ class Application(_Part):
             raise ValueError(f"main_condition {self.main_condition!r} is not among the conditions {labels}")
         return self
 
+    def _repr_html_(self) -> str:
+        from ketune.report._notebook_displays import application_html
+
+        return application_html(self)
+
     @property
     def before(self) -> Condition:
         """The condition without the drug."""
@@ -500,6 +505,11 @@ class Result:
     applications: tuple[Application, ...]
     # Those of the applications: what stands between "apply-" and ".json" in the file's name.
     names: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        from ketune.report._notebook_displays import fit_html
+
+        return fit_html(self)
 
 
 def load(directories: Sequence[Path]) -> list[Result]:

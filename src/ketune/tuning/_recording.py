@@ -114,6 +114,11 @@ class Recording:
                 digest.update(column.tobytes())
             object.__setattr__(self, "sha256", digest.hexdigest())
 
+    def _repr_html_(self) -> str:
+        from ketune.report._notebook_displays import recording_html
+
+        return recording_html(self)
+
     # -- what was recorded -----------------------------------------------------------------------------------
 
     def conditions(self) -> tuple[str, ...]:

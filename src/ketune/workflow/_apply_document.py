@@ -304,7 +304,7 @@ def picture(
         "x_um": table.xyz_um[:, 0],
         "y_um": table.xyz_um[:, 1],
         "z_um": table.xyz_um[:, 2],
-        "parent": parents(cell),
+        "parent": table.parent,
         "diam_um": table.diam_um,
         "region": list(table.region),
         "nmda_block_during": effect.nmda_block,
@@ -316,20 +316,6 @@ def picture(
         },
         "soma_depth_um": depth,
     }
-
-
-def parents(cell: Cell) -> np.ndarray:
-    """Index of the compartment towards the soma of each one, ``(n,)``; -1 for the soma's first."""
-    table = cell.table
-    first = table.section_first[table.section]
-    parent_section = table.section_parent[table.section]
-    parent = np.arange(table.n) - 1
-    at_start = np.arange(table.n) == first
-    last_of_parent = np.where(
-        parent_section >= 0, table.section_first[parent_section] + table.section_count[parent_section] - 1, -1
-    )
-    parent[at_start] = last_of_parent[at_start]
-    return parent
 
 
 def sentences(drug: str, when: str, rows: list[dict[str, Any]], n_sets: int) -> list[str]:

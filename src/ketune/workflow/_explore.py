@@ -265,7 +265,7 @@ def _tree(cell: Cell, soma_depth_um: float) -> dict[str, Any]:
     return {
         "x_um": _brief(table.xyz_um[:, 0] - table.xyz_um[0, 0]),
         "depth_um": _brief(soma_depth_um - (table.xyz_um[:, 1] - table.xyz_um[0, 1])),
-        "parent": entries.parents(cell),
+        "parent": table.parent,
         "diam_um": _brief(table.diam_um),
         "region": list(table.region),
     }
