@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_example import apply_document, fit_document, write_example
 from report_reader import Page, write_page
@@ -103,3 +105,14 @@ def test_dark_screens_get_dark_figures_but_colour_maps_stay_on_white(alone: Page
     assert len(on_white) == 3
     assert all("coloured by NMDA block" in alt or "time and depth" in alt for alt in on_white)
     assert "color-scheme: light dark" in alone.source
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.17, 2.9), (0.95, 1.06), (0.001, 3.0), (0.6, 90.0)])
+def test_ticks_of_ratios_do_not_meet(low: float, high: float) -> None:
+    from ketune.report._drug_figures import _apart
+
+    ticks = sorted(_apart(low, high))
+    assert 1.0 in ticks
+    assert all(low <= tick <= high for tick in ticks)
+    gaps = [np.log(b / a) / np.log(high / low) for a, b in pairwise(ticks)]
+    assert all(gap > 0.1 for gap in gaps)

@@ -26,6 +26,10 @@ from ketune.report._results import (
     mean,
 )
 
+# Round ratios first, those between them where there is room.
+_RATIOS = (
+    1.0, 0.1, 10.0, 0.01, 100.0, 0.5, 2.0, 0.2, 5.0, 0.05, 20.0, 50.0, 0.02, 0.8, 1.25, 0.7, 1.5, 0.3, 3.0, 0.9, 1.1,
+)  # fmt: skip
 _MARKERS = ("v", "P", "X", "<")
 _KEPT_PANELS = ("gosi", "fano", "peak_rate_hz", "spontaneous_rate_hz", "preferred_deg", "hwhm_deg")
 
@@ -174,27 +178,7 @@ def _forest(axes: Axes, group: Sequence[Change], *, ratio: bool) -> None:
         axes.set_xscale("log")
         low, high = min(ends) / 1.15, max(ends) * 1.15
         axes.set_xlim(low, high)
-        candidates = [
-            0.01,
-            0.02,
-            0.05,
-            0.1,
-            0.2,
-            0.3,
-            0.5,
-            0.7,
-            0.8,
-            1.0,
-            1.2,
-            1.5,
-            2.0,
-            3.0,
-            5.0,
-            10.0,
-            20.0,
-            50.0,
-        ]
-        axes.xaxis.set_major_locator(FixedLocator([x for x in candidates if low <= x <= high]))
+        axes.xaxis.set_major_locator(FixedLocator(_apart(low, high)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -203,6 +187,15 @@ def _forest(axes: Axes, group: Sequence[Change], *, ratio: bool) -> None:
         axes.set_xlim(-reach, reach)
     scale = ", logarithmic" if axes.get_xscale() == "log" else ""
     axes.set_xlabel(f"during / before{scale}" if ratio else "during − before (degrees)")
+
+
+def _apart(low: float, high: float) -> list[float]:
+    """Ratios for ticks from ``low`` to ``high``, the neutral one first, none too near to another on a narrow figure."""
+    kept: list[float] = []
+    for ratio in sorted((r for r in _RATIOS if low <= r <= high), key=_RATIOS.index):
+        if all(abs(math.log(ratio / other)) > 0.1 * math.log(high / low) for other in kept):
+            kept.append(ratio)
+    return kept
 
 
 def _beside(axes: Axes, group: Sequence[Change]) -> None:
