@@ -63,6 +63,29 @@ def test_a_fit_that_may_not_be_used_is_not_to_be_trusted(tmp_path: Path) -> None
     assert trusted.startswith("No. The fit may not be used, so this is an illustration")
 
 
+@pytest.mark.parametrize(
+    ("identical", "cautions", "begins"),
+    [
+        (True, ["a = 1 (assumed)"], "? The directions, if the drug’s numbers are right: all"),
+        (True, [], "✓ Yes: all"),
+        (False, [], "✗ No: all"),
+    ],
+)
+def test_what_may_be_trusted_where_all_kept_sets_agree(
+    tmp_path: Path, identical: bool, cautions: list[str], begins: str
+) -> None:
+    fit, applied = fit_document(), apply_document()
+    for change in applied["changes"]:
+        change["determined"] = True
+    applied["cautions"] = cautions
+    applied["replay"]["identical"] = identical
+    write_json(tmp_path / "fit.json", fit, "ketune-fit/1")
+    write_json(tmp_path / "apply-ketamine-topical.json", applied, "ketune-apply/1")
+    *_, (question, trusted) = cards(write_page([tmp_path], tmp_path))
+    assert f"{question[0]} {trusted}".startswith(begins)
+    assert ("1 number of the drug model is a placeholder or an assumption" in trusted) == bool(cautions)
+
+
 def test_without_a_drug_the_variability_is_asked_for(tmp_path: Path) -> None:
     page = write_page([write_example(tmp_path / "fit", drug=False)], tmp_path)
     (_, _), (varies, text), (_, trusted) = cards(page)

@@ -31,7 +31,7 @@ def answers(result: Result) -> list[Answer]:
     if not result.applications:
         return [_fits(fit), _varies(fit), _trusted_without_drug(result)]
     application = result.applications[0]
-    return [_fits(fit), _changed(application, len(result.applications) - 1), _trusted(result, application)]
+    return [_fits(fit), _changed(result, application), _trusted(result, application)]
 
 
 def _fits(fit: Fit) -> Answer:
@@ -58,8 +58,8 @@ def _varies(fit: Fit) -> Answer:
     )
 
 
-def _changed(application: Application, others: int) -> Answer:
-    main = application.main
+def _changed(result: Result, application: Application) -> Answer:
+    main, others = application.main, len(result.applications) - 1
     known = [c for c in application.changes if c.best is not None]
     sure = [f"{w.quantity(c.quantity)} {w.change_in_words(c)}" for c in known if c.determined]
     unsure = [w.quantity(c.quantity) for c in known if not c.determined]
@@ -72,7 +72,7 @@ def _changed(application: Application, others: int) -> Answer:
     fig = s.figure(*_SIZE)
     axes = fig.subplots()
     _drug_figures.draw_conditions(axes, application, [application.before, main], lambda t: (t.mean, t.sem))
-    axes.set_ylabel("spikes per trial")
+    axes.set_ylabel(f"spikes in {w.number(result.fit.recording.window_s, unit='s')}")
     s.legend_above(axes)
     n = ", ".join(f"{c.label} {w.trials(c.tuning.n_trials)}" for c in (application.before, main))
     return Answer(
@@ -106,16 +106,22 @@ def _trusted(result: Result, application: Application) -> Answer:
         if n > 1
         else "one parameter set only, so what the data leave open is unknown"
     ]
-    if application.cautions:
-        parts.append(
-            f"{w.counted(len(application.cautions), 'number')} of the drug model are placeholders or assumptions"
-        )
-    parts.append(_replayed(result))
+    doubtful = len(application.cautions)
+    if doubtful:
+        are = "is a placeholder or an assumption" if doubtful == 1 else "are placeholders or assumptions"
+        parts.append(f"{w.counted(doubtful, 'number')} of the drug model {are}")
+    replayed = _verdict.replayed(result)
+    parts.append(_within(replayed.text))
     mark: _verdict.Mark = "open"
     if not result.fit.usable:
         text, mark = "No. The fit may not be used, so this is an illustration", "no"
+    elif replayed.mark == "no":
+        text, mark = "No", "no"
     elif n > 1 and sure == len(known):
-        text, mark = "The directions, yes", "yes"
+        # The kept sets know nothing of what is uncertain about the drug.
+        text, mark = (
+            ("The directions, if the drug’s numbers are right", "open") if doubtful else ("Yes", "yes")
+        )
     else:
         text = "In part" if sure and n > 1 else "Not yet"
     picture = _drug_figures.changes_picture(
@@ -134,13 +140,12 @@ def _trusted_without_drug(result: Result) -> Answer:
         )
     elif fit.undetermined:
         parts.append(f"{w.counted(len(fit.undetermined), 'combination')} of parameters not determined")
-    parts.append(_replayed(result))
-    mark: _verdict.Mark = "yes" if fit.usable else "no"
-    return Answer(
-        "Can it be trusted?", f"{'Yes' if fit.usable else 'No'}: {'; '.join(parts)}.", mark, ("fit",)
-    )
+    replayed = _verdict.replayed(result)
+    parts.append(_within(replayed.text))
+    trusted = fit.usable and replayed.mark != "no"
+    text = f"{'Yes' if trusted else 'No'}: {'; '.join(parts)}."
+    return Answer("Can it be trusted?", text, "yes" if trusted else "no", ("fit",))
 
 
-def _replayed(result: Result) -> str:
-    told = _verdict.replayed(result).text.rstrip(".")
-    return told[0].lower() + told[1:]
+def _within(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:].rstrip(".")
