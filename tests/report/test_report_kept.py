@@ -39,9 +39,9 @@ def test_the_first_kept_set_is_marked_whatever_the_noise_of_the_likelihoods(
     assert min(LIKELIHOOD_DIFFERENCES) < LIKELIHOOD_DIFFERENCES[0] == 0 < max(LIKELIHOOD_DIFFERENCES)
     shown = panels(document, monkeypatch)
     for title, name in (("gOSI", "gosi"), ("Fano factor", "fano"), ("peak (Hz)", "peak_rate_hz")):
-        assert lines(shown[title], s.DURING) == [[first["before"][name], first["during"][name]]]
+        assert lines(shown[title], s.INK) == [[first["before"][name], first["during"][name]]]
         assert len(lines(shown[title], s.MUTED)) == len(others)
-    (marked,) = lines(shown["preferred (deg)"], s.DURING)
+    (marked,) = lines(shown["preferred (deg)"], s.INK)
     assert marked == pytest.approx([first["before"]["preferred_deg"], first["during"]["preferred_deg"]])
 
 
@@ -52,5 +52,5 @@ def test_no_other_set_is_marked_where_the_best_has_no_value(
     document = apply_document()
     document["kept"][0]["during"][missing] = None
     axes = panels(document, monkeypatch)[_drug_figures._KEPT_TITLES[missing]]
-    assert lines(axes, s.DURING) == []
+    assert lines(axes, s.INK) == []
     assert len(lines(axes, s.MUTED)) == len(document["kept"]) - 1

@@ -234,7 +234,7 @@ def kept_picture(application: Application) -> s.Picture | None:
         alt=f"Tuning indices before and during {application.title} for each of {n} kept parameter sets. "
         + "; ".join(_kept_words(application, name) for name in names)
         + ".",
-        caption=f"Every kept parameter set (n = {n}) before and at {application.main_condition}; orange: the best set. "
+        caption=f"Every kept parameter set (n = {n}) before and at {application.main_condition}; bold: the best set. "
         f"{_kept_trials(application)}"
         "Lines that cross or fan out mark what the recording does not determine.",
     )
@@ -250,7 +250,7 @@ def draw_kept(axes: Axes, application: Application, name: str) -> None:
     for i, pair in reversed(list(enumerate(pairs))):
         if pair is None:
             continue
-        color, width = (s.DURING, 2.0) if i == 0 else (s.MUTED, 0.9)
+        color, width = (s.INK, 2.0) if i == 0 else (s.MUTED, 0.9)
         axes.plot(
             [0, 1],
             pair,

@@ -62,6 +62,7 @@ def inference_section(fit: Fit, directory: Path) -> dict[str, Any] | None:
                 + (f"Outside: {', '.join(surprising)}." if surprising else "None lies outside."),
                 caption="Recorded values against recordings that the fitted neuron would give again (posterior "
                 "predictive check, bands 50 and 90 %). A cross lies where fewer than 5 % of these do.",
+                origin=("data", "fit"),
                 wide=True,
             )
         )

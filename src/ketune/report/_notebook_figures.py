@@ -62,7 +62,7 @@ def draw_tuning(axes: Axes, source: Recording | Result | Application) -> Axes:
 
 
 def draw_preferred(axes: Axes, application: Application) -> Axes:
-    """Preferred orientation before and during a drug: a line for each kept parameter set, the best one in colour.
+    """Preferred orientation before and during a drug: a line for each kept parameter set, the best one bold.
 
     The circle is opened around the first set, so a line may leave 0 to 180 degrees.
 
