@@ -67,7 +67,7 @@ def test_a_fit_that_may_not_be_used_is_not_to_be_trusted(tmp_path: Path) -> None
     ("identical", "cautions", "begins"),
     [
         (True, ["a = 1 (assumed)"], "? The directions, if the drug’s numbers are right: all"),
-        (True, [], "✓ Yes: all"),
+        (True, [], "✓ The directions, yes: all"),
         (False, [], "✗ No: all"),
     ],
 )
@@ -92,6 +92,27 @@ def test_without_a_drug_the_variability_is_asked_for(tmp_path: Path) -> None:
     assert "Does it vary as recorded?" in varies
     assert "No drug was applied to this fit." in text
     assert "drug model" not in trusted
+
+
+@pytest.mark.parametrize(
+    ("split", "replayed", "begins"),
+    [
+        ("half", True, "Yes: "),
+        ("half", None, "In part: "),
+        ("all", True, "In part: "),
+        ("half", False, "No: "),
+    ],
+)
+def test_a_fit_without_a_drug_needs_held_out_trials_and_a_replay(
+    tmp_path: Path, split: str, replayed: bool | None, begins: str
+) -> None:
+    fit = fit_document()
+    fit["recording"]["split"] = split
+    fit["replay"] = None if replayed is None else fit["replay"] | {"identical": replayed}
+    write_json(tmp_path / "fit.json", fit, "ketune-fit/1")
+    *_, (_, trusted) = cards(write_page([tmp_path], tmp_path))
+    assert trusted.startswith(begins)
+    assert ("no trial was kept for a check" in trusted) == (split == "all")
 
 
 def test_every_figure_table_and_sentence_says_where_its_numbers_come_from(alone: Page) -> None:

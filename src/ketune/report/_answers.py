@@ -119,9 +119,8 @@ def _trusted(result: Result, application: Application) -> Answer:
         text, mark = "No", "no"
     elif n > 1 and sure == len(known):
         # The kept sets know nothing of what is uncertain about the drug.
-        text, mark = (
-            ("The directions, if the drug’s numbers are right", "open") if doubtful else ("Yes", "yes")
-        )
+        text = "The directions, if the drug’s numbers are right" if doubtful else "The directions, yes"
+        mark = "open" if doubtful or replayed.mark == "open" else "yes"
     else:
         text = "In part" if sure and n > 1 else "Not yet"
     picture = _drug_figures.changes_picture(
@@ -142,9 +141,16 @@ def _trusted_without_drug(result: Result) -> Answer:
         parts.append(f"{w.counted(len(fit.undetermined), 'combination')} of parameters not determined")
     replayed = _verdict.replayed(result)
     parts.append(_within(replayed.text))
-    trusted = fit.usable and replayed.mark != "no"
-    text = f"{'Yes' if trusted else 'No'}: {'; '.join(parts)}."
-    return Answer("Can it be trusted?", text, "yes" if trusted else "no", ("fit",))
+    independent = fit.recording.split == "half"
+    if not independent:
+        parts.append("no trial was kept for a check")
+    mark: _verdict.Mark = "open"
+    if not fit.usable or replayed.mark == "no":
+        mark = "no"
+    elif independent and replayed.mark == "yes":
+        mark = "yes"
+    text = {"yes": "Yes", "no": "No"}.get(mark, "In part")
+    return Answer("Can it be trusted?", f"{text}: {'; '.join(parts)}.", mark, ("fit",))
 
 
 def _within(sentence: str) -> str:
