@@ -117,7 +117,7 @@ def _trusted(result: Result, application: Application) -> Answer:
         text, mark = "No. The fit may not be used, so this is an illustration", "no"
     elif replayed.mark == "no":
         text, mark = "No", "no"
-    elif n > 1 and sure == len(known):
+    elif known and n > 1 and sure == len(known):
         # The kept sets know nothing of what is uncertain about the drug.
         text = "The directions, if the drug’s numbers are right" if doubtful else "The directions, yes"
         mark = "open" if doubtful or replayed.mark == "open" else "yes"
