@@ -55,7 +55,7 @@ def first_paint_ms(page: Path) -> float:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page()
         tab.goto(page.as_uri())
-        tab.wait_for_selector("table.fits tbody tr")
+        tab.wait_for_selector("table.rows tbody tr")
         paints = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
         browser.close()
     return float(paints)
