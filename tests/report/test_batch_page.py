@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from batch_example import HOSTILE, status_of, table_of
+from headless import CHROMIUM, needs_chromium
 from reproduction_example import reproduction
 
 from ketune import report
@@ -16,12 +16,6 @@ from ketune.report import _batch_figures as figures
 from ketune.report._batch_rows import paired
 from ketune.report._style import figure
 
-CHROMIUM = next(
-    filter(
-        None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))
-    ),
-    None,
-)
 TABLE = table_of()
 
 
@@ -104,7 +98,7 @@ def test_figures_take_axes_and_return_them():
     assert sum(patch.get_height() for patch in axes.patches) == 3
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+@needs_chromium
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_sorts_and_filters_by_keyboard_without_network(page, width):
     sync_api = pytest.importorskip("playwright.sync_api")

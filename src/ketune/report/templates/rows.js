@@ -80,6 +80,8 @@
   text.addEventListener("input", choose);
   choice.addEventListener("change", choose);
   addEventListener("hashchange", follow);
+  // The same link again changes nothing in the address, though the words may be others by now.
+  body.addEventListener("click", (event) => { if (event.target.hash === location.hash) follow(); });
   live.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
   earlier.addEventListener("click", () => { first -= PAGE; draw(); });
   later.addEventListener("click", () => { first += PAGE; draw(); });
