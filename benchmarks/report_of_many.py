@@ -2,13 +2,16 @@
 
     python benchmarks/report_of_many.py JOB_DIR [--fits 10000]
 
-JOB_DIR is a finished job of a batch, with drugs applied: its files are copied for every fit, with other numbers.
+JOB_DIR is a finished job of a batch, with drugs applied: its documents are written for every fit, with other numbers,
+indented as ketune writes them. They are then read from the disk, not from memory. 10,000 fits of 1.3 MB take 13 GB
+under TMPDIR while it runs. Measured with these on two cores, beside other work, from a disk of 1 GB/s: 56 s, 0.81 GB,
+a page of 4.4 MB, first paint after 0.1 s.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import random
 import resource
 import shutil
@@ -16,28 +19,34 @@ import tempfile
 import time
 from pathlib import Path
 
+import orjson
+
 from ketune.batch import BatchFolder, Limits, report_batch
 from ketune.batch._folder import job_of, read_job
 
 
 def made_up(job: Path, root: Path, n: int) -> None:
-    """A finished batch of ``n`` fits."""
+    """A finished batch of ``n`` fits, none of it in the system's cache of files."""
     folder, record, rng = BatchFolder(root), read_job(job), random.Random(1)
     folder.make()
     jobs = [job_of(record).model_copy(update={"seed": seed}) for seed in range(n)]
     folder.write_batch("made up", job, jobs, Limits(60.0, 1))
-    texts = {p.name: json.loads(p.read_text()) for p in job.glob("*.json")}
+    documents = {p.name: orjson.loads(p.read_bytes()) for p in job.glob("*.json")}
     for one in jobs:
         directory = folder.jobs_dir / one.folder
         directory.mkdir()
-        for name, document in texts.items():
+        for name, document in documents.items():
             if name == "job.json":
                 document |= {"job": one.key, "seed": one.seed}
             elif name.startswith("apply-"):
                 for entry in document["conditions"]:
                     entry["summary"]["gosi"] = rng.random()
                     entry["summary"]["peak_rate_hz"] = rng.expovariate(0.1)
-            (directory / name).write_text(json.dumps(document))
+            with (directory / name).open("wb") as file:
+                file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+                file.flush()
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def first_paint_ms(page: Path) -> float:
@@ -47,7 +56,7 @@ def first_paint_ms(page: Path) -> float:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page()
         tab.goto(page.as_uri())
-        tab.wait_for_selector("table.fits tbody tr")
+        tab.wait_for_selector("table.rows tbody tr")
         paints = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
         browser.close()
     return float(paints)

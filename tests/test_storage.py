@@ -48,7 +48,7 @@ class TestJson:
     json_values = st.recursive(
         st.none()
         | st.booleans()
-        | st.integers()
+        | st.integers(-(2**63), 2**63 - 1)
         | st.floats(allow_nan=False, allow_infinity=False)
         | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -58,6 +58,15 @@ class TestJson:
     @given(json_values)
     def test_what_json_can_hold_comes_back_unchanged(self, value: object) -> None:
         assert json.loads(json.dumps(jsonable(value))) == value
+
+    @given(st.dictionaries(st.text(), json_values))
+    def test_documents_are_read_as_the_standard_library_reads_them(
+        self, tmp_path_factory: pytest.TempPathFactory, document: dict[str, object]
+    ) -> None:
+        path = tmp_path_factory.getbasetemp() / "read.json"
+        write_json(path, document | {"format": FIT}, FIT)
+        # As text: 1 and 1.0, and 0.0 and -0.0, are equal in Python.
+        assert repr(read_json(path, FIT)) == repr(json.loads(path.read_text(encoding="utf-8")))
 
     def test_scientific_values(self) -> None:
         @dataclasses.dataclass
@@ -92,6 +101,19 @@ class TestJson:
         with pytest.raises(TypeError, match="object has no JSON form"):
             jsonable({"x": object()})
 
+    @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, np.uint64(2**64 - 1)])
+    def test_an_integer_that_would_come_back_as_a_float_is_refused(
+        self, tmp_path: Path, value: object
+    ) -> None:
+        with pytest.raises(OverflowError, match="has no JSON form: integers there have 64 bits"):
+            write_json(tmp_path / "fit.json", {"seed": value}, FIT)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_no_number_is_written_as_null_and_stays_none(self, tmp_path: Path) -> None:
+        path = tmp_path / "fit.json"
+        write_json(path, {"values": np.array([np.nan, np.inf, -np.inf, 1e308])}, FIT)
+        assert read_json(path, FIT)["values"] == [None, None, None, 1e308]
+
     def test_document_comes_back_with_its_format_first(self, tmp_path: Path) -> None:
         write_json(tmp_path / "fit.json", {"unit": "µM", "values": np.array([0.1])}, FIT)
         assert next(iter(json.loads((tmp_path / "fit.json").read_text()))) == "format"
@@ -111,7 +133,16 @@ class TestJson:
         [
             (None, "holds no fit: fit.json is not there"),
             ("", "not a JSON file"),
-            ('{"format": "ketune-fit/1", ', "not a JSON file"),
+            (
+                '{"format": "ketune-fit/1", ',
+                r"fit\.json: not a JSON file \(.*line 1 column 28.*\); make the fit again",
+            ),
+            ('{\n"a": 1,\n"b": x}', "not a JSON file .*line 3 column 6"),
+            ('{"format": "ketune-fit/1", "rate": NaN}', "not a JSON file"),
+            ('{"format": "ketune-fit/1", "rate": -Infinity}', "not a JSON file"),
+            ('{"format": "ketune-fit/1", "rate": 1e400}', "not a JSON file"),
+            ('\ufeff{"format": "ketune-fit/1"}', r"not a JSON file \(.*byte order mark"),
+            ("[" * 5000, "not a JSON file"),
             ("[1]", "not a fit of ketune"),
             ('{"format": "ketune-apply/1"}', "not a fit of ketune"),
             ('{"a": 1}', "not a fit of ketune"),

@@ -28,6 +28,7 @@ from ketune._cli_options import (
     SomaDepth,
     route_option,
 )
+from ketune.storage import LARGEST_SEED
 
 _SURE = "How sure"
 
@@ -160,7 +161,9 @@ def apply(
     ] = 50,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Seed of every random number.", show_default="the fit's"),
+        typer.Option(
+            "--seed", min=0, max=LARGEST_SEED, help="Seed of every random number.", show_default="the fit's"
+        ),
     ] = None,
     name: Annotated[
         str | None,

@@ -22,6 +22,7 @@ from ketune._cli_options import (
     Settings,
     SomaDepth,
 )
+from ketune.storage import LARGEST_SEED
 
 
 def explore(
@@ -84,7 +85,9 @@ def explore(
     set_: Settings = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Seed of every random number.", show_default="the fit's"),
+        typer.Option(
+            "--seed", min=0, max=LARGEST_SEED, help="Seed of every random number.", show_default="the fit's"
+        ),
     ] = None,
     engine: EngineOption = Engine.auto,
     overwrite: Overwrite = False,

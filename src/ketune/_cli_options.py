@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from ketune.errors import InputError
+from ketune.storage import LARGEST_SEED
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the result that is already there.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of every random number.")]
 
 
 class Engine(StrEnum):

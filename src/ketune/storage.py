@@ -24,6 +24,8 @@ from ketune.errors import InputError
 
 MANIFEST = "ketune.json"
 _MANIFEST_FORMAT = "ketune-directory/1"
+LARGEST_SEED = 2**32 - 1
+"""That commands and configurations take: others are counted on from it, and results hold integers of 64 bits."""
 
 
 def jsonable(value: Any) -> Any:
@@ -31,9 +33,13 @@ def jsonable(value: Any) -> Any:
 
     Takes mappings, sequences, sets, dataclasses, enumerations, paths, and NumPy or JAX scalars and arrays. JSON has no
     NaN and no infinity: both become None.
+
+    Raises OverflowError for an integer beyond 64 bits: what reads JSON makes a float of it without a word.
     """
     if isinstance(value, Enum):
         return jsonable(value.value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise OverflowError(f"{value} has no JSON form: integers there have 64 bits")
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

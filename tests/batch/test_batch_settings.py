@@ -14,6 +14,7 @@ from ketune.errors import InputError
         (["sedes = [1]"], None, "sedes: unknown key; did you mean 'seeds'?"),
         (["seeds = []"], None, "seeds: "),
         (["seeds = [1, 1]"], None, "seeds: 1 is there twice; two jobs would write the same place"),
+        (["seeds = [4294967296]"], None, "seeds.1: "),
         (['time_limit = "2 kg"'], None, "time_limit '2 kg': "),
         (['time_limit = "0 s"'], None, "time_limit: '0 s' is no time above 0"),
         (["attempts = 0"], None, "attempts: "),

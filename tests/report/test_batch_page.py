@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from batch_example import HOSTILE, status_of, table_of
+from headless import CHROMIUM, needs_chromium
 from reproduction_example import reproduction
 
 from ketune import report
@@ -16,12 +16,6 @@ from ketune.report import _batch_figures as figures
 from ketune.report._batch_rows import paired
 from ketune.report._style import figure
 
-CHROMIUM = next(
-    filter(
-        None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))
-    ),
-    None,
-)
 TABLE = table_of()
 
 
@@ -104,7 +98,7 @@ def test_figures_take_axes_and_return_them():
     assert sum(patch.get_height() for patch in axes.patches) == 3
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+@needs_chromium
 @pytest.mark.parametrize("width", [1440, 390])
 def test_it_sorts_and_filters_by_keyboard_without_network(page, width):
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -118,21 +112,21 @@ def test_it_sorts_and_filters_by_keyboard_without_network(page, width):
         tab.goto(page.as_uri())
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         assert tab.locator(".found").inner_text() == "Rows 1 to 100 of 499"
-        assert tab.locator("table.fits tbody th").first.inner_text() == HOSTILE
+        assert tab.locator("table.rows tbody th").first.inner_text() == HOSTILE
 
-        heads = tab.locator("table.fits thead th").all_inner_texts()
+        heads = tab.locator("table.rows thead th").all_inner_texts()
         at = heads.index("gOSI, drug")
-        button = tab.locator("table.fits thead button").nth(at)
+        button = tab.locator("table.rows thead button").nth(at)
 
         def column() -> list[str]:
-            return tab.locator(f"table.fits tbody tr td:nth-child({at + 1})").all_inner_texts()
+            return tab.locator(f"table.rows tbody tr td:nth-child({at + 1})").all_inner_texts()
 
         expected = np.sort(paired(TABLE)["gosi_during"].dropna().to_numpy(float))
         button.press("Enter")
         np.testing.assert_allclose([float(v) for v in column()], expected[:100], rtol=6e-3)
         button.press("Enter")
         np.testing.assert_allclose([float(v) for v in column()], expected[::-1][:100], rtol=6e-3)
-        assert tab.locator("table.fits thead th").nth(at).get_attribute("aria-sort") == "descending"
+        assert tab.locator("table.rows thead th").nth(at).get_attribute("aria-sort") == "descending"
         # The fit without a drug comes last.
         for _ in range(4):
             tab.locator(".later").press("Enter")
@@ -141,8 +135,8 @@ def test_it_sorts_and_filters_by_keyboard_without_network(page, width):
 
         tab.locator("#text").fill("cell 17 ketamine")
         assert tab.locator(".found").inner_text() == "Rows 1 to 26 of 26 (499 without the filter)"
-        tab.locator("#status").select_option("out_of_reach")
+        tab.locator("#choice").select_option("out_of_reach")
         assert tab.locator(".found").inner_text() == "Rows 1 to 4 of 4 (499 without the filter)"
-        assert tab.locator("table.fits tbody a").first.get_attribute("href").endswith("/report.html")
+        assert tab.locator("table.rows tbody a").first.get_attribute("href").endswith("/report.html")
         browser.close()
     assert said == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from explorer_example import write_explorer
+from headless import CHROMIUM, needs_chromium
 from report_example import write_example
 
 from ketune import report
 from ketune.explorer import Explorer
 
-CHROMIUM = next(
-    filter(
-        None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))
-    ),
-    None,
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+pytestmark = needs_chromium
 sync_api = pytest.importorskip("playwright.sync_api")
 
 AA = 4.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from headless import CHROMIUM, needs_chromium
 from report_reader import Page
 from reproduction_example import reproduction, undecided
 from scipy.stats import binomtest
@@ -75,7 +77,8 @@ def test_reproduction_page_is_well_formed_and_needs_nothing_else(page: Page) -> 
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert {h[1:] for h in page.attributes("a", "href") if h} <= set(ids)
-    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "base"}
+    assert not {tag for tag, _ in page.tags} & {"link", "iframe", "object", "base"}
+    assert page.attributes("script", "src") == [None, None]
     assert all(s and s.startswith("data:image/svg+xml;base64,") for s in page.attributes("img", "src"))
     assert "url(" not in page.source
     assert "@import" not in page.source
@@ -265,6 +268,81 @@ def test_the_page_never_claims_more_than_sufficiency(page: Page, negative: Page)
         assert "sufficient in this model family" in found.text
 
 
+# --- every neuron -----------------------------------------------------------------------------------------------------
+
+
+def neurons_of(page: Page) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.source, re.S)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def test_the_one_script_is_the_one_that_the_policy_names(page: Page) -> None:
+    (script,) = re.findall(r"<script>(.*?)</script>", page.source, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page.source
+
+
+def test_every_simulated_neuron_has_a_row_under_every_hypothesis(page: Page, full: dict[str, Any]) -> None:
+    data = neurons_of(page)
+    columns = {c["key"]: v for c, v in zip(data["columns"], data["values"], strict=True)}
+    simulated = [h for h in full["hypotheses"] if h["shifts"] is not None]
+    n = full["neurons"]
+    assert columns["hypothesis"] == [h["name"] for h in simulated for _ in range(n)]
+    for key in simulated[0]["shifts"]:
+        expected = [x for h in simulated for x in h["shifts"][key]]
+        assert [x is None for x in columns[key]] == [x is None for x in expected]
+        assert [x for x in columns[key] if x is not None] == pytest.approx(
+            [x for x in expected if x is not None], rel=6e-4, abs=1e-12
+        )
+    # A neuron's name is no part of another's, because the reader finds its rows by it.
+    names = set(columns["neuron"])
+    assert len(names) == n
+    assert not any(a != b and a in b for a in names for b in names)
+
+
+def test_nothing_simulated_leaves_no_table_and_no_script(folder: Path) -> None:
+    document = reproduction(names=["nmda", "no-shift"], sufficient=(), smallest=())
+    for h in document["hypotheses"]:
+        h["shifts"] = None
+    found = page_of(document, folder)
+    assert "<script" not in found.source
+    assert "script-src" not in found.source
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_neuron_leads_to_its_rows_under_every_hypothesis(
+    page: Page, full: dict[str, Any], folder: Path, width: int
+) -> None:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = folder / f"read-{width}.html"
+    path.write_text(page.source, encoding="utf-8")
+    simulated = [h["name"] for h in full["hypotheses"] if h["shifts"] is not None]
+    said: list[str] = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(viewport={"width": width, "height": 900}, offline=True).new_page()
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.goto(path.as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        hypotheses = tab.locator("table.rows tbody td:nth-child(2)")
+        for _ in range(2):  # again, after other words: the address stays as it is
+            link = tab.locator("table.rows tbody a", has_text="neuron 02").first
+            link.click()
+            tab.wait_for_function("document.querySelector('#text').value === 'neuron 02'")
+            assert hypotheses.all_inner_texts() == simulated
+            tab.locator("#text").fill("")
+        tab.locator("#choice").select_option(simulated[1])
+        assert set(hypotheses.all_inner_texts()) == {simulated[1]}
+        tab.goto(f"{path.as_uri()}#rows=neuron+03")
+        tab.reload()
+        assert hypotheses.all_inner_texts() == simulated
+        browser.close()
+    assert said == []
+
+
 # --- what may be missing, and what may be wrong -----------------------------------------------------------------------
 
 
@@ -306,7 +384,8 @@ def test_a_users_words_stay_words(folder: Path) -> None:
     document["hypotheses"][0] |= {"name": bad, "words": bad}
     document["smallest_sufficient"] = [bad]
     found = page_of(document, folder)
-    assert "<script>" not in found.source
+    assert bad not in found.source
+    assert found.source.count("<script>") == 1
     assert bad in found.text
     assert bad in "\n".join(describe(document))
 

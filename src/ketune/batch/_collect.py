@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ _SUMMARY = (
 )
 _SCORES = ("correlation", "rmse_fraction_of_range", "fano_ratio_median")
 _SUFFIXES = (".csv", ".parquet")
+_JOBS_AT_A_TIME = 2
 
 
 def collect(directory: str | Path, *, progress: Progress | None = None) -> pd.DataFrame:
@@ -49,10 +51,13 @@ def collect(directory: str | Path, *, progress: Progress | None = None) -> pd.Da
     done = folder.done()
     rows: list[dict[str, Any]] = []
     with (progress or NullProgress()).task("reading finished jobs", len(folder.jobs)) as task:
-        for job in folder.jobs:
-            if job.key in done:
-                rows += _rows(done[job.key])
-            task.advance()
+        finished = [done[job.key] for job in folder.jobs if job.key in done]
+        task.advance(len(folder.jobs) - len(finished))
+        # One job is read from the disk while another's documents are taken apart.
+        with ThreadPoolExecutor(_JOBS_AT_A_TIME) as pool:
+            for found in pool.map(_rows, finished):
+                rows += found
+                task.advance()
     if not rows:
         raise InputError(f"{directory}: no job is finished yet; see `ketune batch status {directory}`")
     # Columns of text stay text where a value is missing, so that other readers see one type.
@@ -84,7 +89,11 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
             table.to_parquet(unfinished, index=False, engine="pyarrow")
 
 
-def _rows(directory: Path) -> Iterator[dict[str, Any]]:
+def _rows(directory: Path) -> list[dict[str, Any]]:
+    return list(_conditions(directory))
+
+
+def _conditions(directory: Path) -> Iterator[dict[str, Any]]:
     record, fit = read_job(directory), read_json(directory / "fit.json", FIT_FORMAT)
     common = _job_columns(record) | _fit_columns(fit)
     parameters = _parameter_columns(fit)

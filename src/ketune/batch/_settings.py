@@ -20,10 +20,11 @@ from pydantic import (
 from ketune import _toml, units
 from ketune.errors import InputError
 from ketune.recordings import Layout
+from ketune.storage import LARGEST_SEED
 from ketune.workflow import DrugRequest
 
 Name = Annotated[str, Field(min_length=1)]
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
 class _Strict(BaseModel):

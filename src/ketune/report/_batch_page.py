@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +10,11 @@ import numpy as np
 
 from ketune.report import _batch_figures as figures
 from ketune.report import _words as w
-from ketune.report._batch_rows import QUANTITIES, page_data, paired
+from ketune.report._batch_rows import QUANTITIES, paired, table_of
 from ketune.report._population import Population
 from ketune.report._rendering import rendered, write_whole
 from ketune.report._reproduce_page import verdict_parts
+from ketune.report._row_table import row_script
 from ketune.report._style import Picture, figure, picture, style
 from ketune.reproduce._document import read_document
 
@@ -35,19 +33,17 @@ def write_page(
     population: Population | None = None,
 ) -> Path:
     """See `ketune.report.write_batch`."""
-    script = (resources.files("ketune.report") / "templates" / "batch.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rows = None if table is None else paired(table)
+    statuses = [] if rows is None else _statuses(rows)
     page = rendered(
         "batch.html.j2",
         status=status,
-        statuses=[] if rows is None else _statuses(rows),
-        data=None if rows is None else page_data(rows, links),
+        statuses=statuses,
+        table=None if rows is None else table_of(rows, links, [name for name, _ in statuses]),
         applications=[] if rows is None else _applications(rows),
         population=population,
         **({} if population is None else verdict_parts(read_document(population.document))),
-        script=script,
-        source=f"'sha256-{digest}'",
+        script=row_script(),
     )
     return write_whole(output, page)
 

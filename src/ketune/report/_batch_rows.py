@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ketune.report._row_table import Column, RowTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,15 +21,6 @@ QUANTITIES = {
 """Columns of the table that the page shows before and under the drug, with their names for people."""
 _TEXTS = ("job", "recording", "neuron", "model", "hypothesis", "seed", "status")
 _LOOK = ("application", "drug", "time_min")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the page's table; ``numeric`` decides how it sorts and stands."""
-
-    key: str
-    title: str
-    numeric: bool
 
 
 def paired(table: pd.DataFrame) -> pd.DataFrame:
@@ -99,26 +91,16 @@ def columns_of(rows: pd.DataFrame) -> list[Column]:
     return found
 
 
-def page_data(rows: pd.DataFrame, links: Mapping[str, str]) -> dict[str, Any]:
-    """The table as the page's script takes it: a list for each column, numbers to four digits.
+def table_of(rows: pd.DataFrame, links: Mapping[str, str], states: Sequence[str]) -> RowTable:
+    """The rows as the page shows them.
 
     Parameters
     ----------
     links
         By job: where its own page or directory is.
+    states
+        Of fits, to choose by.
     """
     columns = columns_of(rows)
-    return {
-        "columns": [{"key": c.key, "title": c.title, "numeric": c.numeric} for c in columns],
-        "values": [
-            [_value(v, c.numeric) for v in rows[c.key].astype(object).where(rows[c.key].notna(), None)]
-            for c in columns
-        ],
-        "links": [links[job] for job in rows["job"]],
-    }
-
-
-def _value(value: Any, numeric: bool) -> Any:
-    if value is None:
-        return None
-    return float(f"{value:.4g}") if numeric else str(value)
+    values = [rows[c.key].astype(object).where(rows[c.key].notna(), None) for c in columns]
+    return RowTable.of(columns, values, [links[job] for job in rows["job"]], "status", states)

@@ -11,6 +11,8 @@ from ketune.report import _reproduce_words as rw
 from ketune.report import _tables
 from ketune.report import _words as w
 from ketune.report._rendering import rendered, write_whole
+from ketune.report._reproduce_neurons import neuron_table
+from ketune.report._row_table import row_script
 from ketune.report._style import style
 from ketune.reproduce._document import (
     TARGETS,
@@ -52,6 +54,8 @@ def render(run: Reproduction) -> str:
         pictures=pictures,
         by_target=by_target,
         populations=populations,
+        neurons=neuron_table(run),
+        script=row_script(),
         conflict=conflict,
         experiments=experiments,
         checks=rw.checks(run),

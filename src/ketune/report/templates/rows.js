@@ -1,13 +1,14 @@
-// The table of fits: sorted by a click on a column's head, filtered by text and state, a hundred rows at a time.
+// A table of many rows: sorted by a click on a column's head, filtered by words and by one column, a hundred rows at a
+// time. A link to "#rows=WORDS" on the page fills in the words.
 "use strict";
 (() => {
   const PAGE = 100;
-  const { columns, values, links } = JSON.parse(document.getElementById("data").textContent);
+  const { columns, values, links, chosen } = JSON.parse(document.getElementById("data").textContent);
   const live = document.querySelector(".live");
   const [head, body, found] = ["thead tr", "tbody", ".found"].map((s) => live.querySelector(s));
   const [earlier, later] = [".earlier", ".later"].map((s) => live.querySelector(s));
-  const [text, state] = ["text", "status"].map((id) => document.getElementById(id));
-  const status = values[columns.findIndex((c) => c.key === "status")];
+  const [text, choice] = ["text", "choice"].map((id) => document.getElementById(id));
+  const choosable = values[columns.findIndex((c) => c.key === chosen)];
   const words = links.map((_, i) =>
     columns.map((c, k) => (c.numeric ? "" : values[k][i] ?? "")).join(" ").toLowerCase());
   let rows = links.map((_, i) => i), by = null, falling = false, first = 0;
@@ -28,7 +29,7 @@
   const choose = () => {
     const wanted = text.value.trim().toLowerCase().split(/\s+/);
     rows = links.map((_, i) => i).filter((i) =>
-      (!state.value || status[i] === state.value) && wanted.every((word) => words[i].includes(word)));
+      (!choice.value || choosable[i] === choice.value) && wanted.every((word) => words[i].includes(word)));
     if (by !== null) rows.sort(order);
     first = 0;
     draw();
@@ -57,6 +58,14 @@
     later.disabled = last >= rows.length;
   };
 
+  const follow = () => {
+    const wanted = new URLSearchParams(location.hash.slice(1)).get("rows");
+    if (wanted === null) return;
+    [text.value, choice.value] = [wanted, ""];
+    choose();
+    live.scrollIntoView();
+  };
+
   head.append(...columns.map((column, k) => {
     const th = Object.assign(document.createElement("th"), { scope: "col", className: column.numeric ? "num" : "" });
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: column.title });
@@ -69,10 +78,14 @@
     return th;
   }));
   text.addEventListener("input", choose);
-  state.addEventListener("change", choose);
+  choice.addEventListener("change", choose);
+  addEventListener("hashchange", follow);
+  // The same link again changes nothing in the address, though the words may be others by now.
+  body.addEventListener("click", (event) => { if (event.target.hash === location.hash) follow(); });
   live.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
   earlier.addEventListener("click", () => { first -= PAGE; draw(); });
   later.addEventListener("click", () => { first += PAGE; draw(); });
   live.hidden = false;
   draw();
+  follow();
 })();
