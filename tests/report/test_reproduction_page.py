@@ -18,7 +18,10 @@ from scipy.stats import binomtest
 
 from ketune import report
 from ketune.errors import InputError
+from ketune.report import _reproduce_figures as figures
+from ketune.report._style import style
 from ketune.reproduce import HYPOTHESES
+from ketune.reproduce._document import read_document
 from ketune.reproduce._listing import describe
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -446,3 +449,17 @@ def test_listing_says_that_nothing_is_sufficient() -> None:
     assert "Nothing that was examined is sufficient in this model family" in text
     assert "Nearest: nmda+pv, fails T2" in text
     assert any(re.match(r"nmda +\+ +\? ", line) for line in lines)
+
+
+def test_a_long_name_of_what_was_lost_stays_within_its_figure() -> None:
+    run = read_document(reproduction())
+    assert run.conflict is not None
+    what = (
+        "strongest basal and strongest apical dendrite removed, whichever changes more of them all together"
+    )
+    with style():
+        picture = figures.conflict_picture(run, run.conflict.model_copy(update={"what": what}))
+        legend = picture.figure.axes[0].get_legend()
+        assert legend is not None
+        picture.figure.draw_without_rendering()
+        assert legend.get_window_extent().x1 <= picture.figure.bbox.x1

@@ -34,6 +34,8 @@ _WIDTH, _TOP, _BOTTOM, _LETTER = 4.1, 0.72, 0.5, 0.073
 _MARK_COLORS = {"yes": s.YES, "no": s.NO, "open": s.OPEN}
 _MARK_SIGNS = {"yes": "✓", "no": "✗", "open": "?"}
 _LONGEST_NAME = 26
+# As many as stand beside a mark in the width of a panel.
+_LEGEND_CHARACTERS = 56
 _MOVED_DEG = 5.0
 """Beyond this a preferred orientation counts as moved (T2), or removal as harmful (T10)."""
 
@@ -250,7 +252,8 @@ def conflict_picture(run: Reproduction, conflict: ConflictPart) -> s.Picture:
             dx[both], dy[both], "o", ms=5, color=s.DURING, alpha=0.75, mew=0, label=f"drug, {h.name} (T2)"
         )
         drawn.append(f"drug, {h.name}: n = {int(both.sum())}")
-    axes.plot(x[kept], y[kept], "^", ms=6, mfc="none", mec=s.BEFORE, mew=1.2, label=f"{conflict.what} (T10)")
+    lost = textwrap.fill(f"{conflict.what} (T10)", _LEGEND_CHARACTERS)
+    axes.plot(x[kept], y[kept], "^", ms=6, mfc="none", mec=s.BEFORE, mew=1.2, label=lost)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("tree disparity: basal against apical preference (deg)")
     axes.set_ylabel("absolute shift (deg)")
