@@ -20,7 +20,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_command_line_is_accepted(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Arguments are parsed by the real command line; the work itself is replaced by a record of what it was given."""
     import pandas as pd
@@ -53,10 +53,15 @@ def test_every_command_line_is_accepted(
         ("batch_status", state),
         ("collect", pd.DataFrame({"job": ["a"]})),
         ("write_table", None),
+        ("report_batch", {"status": "ok", "report": "runs/first/report.html", "summary": []}),
     ):
         monkeypatch.setattr(
             batch, name, lambda *a, _name=name, _result=result, **k: calls.append(_name) or _result
         )
+    # What `ketune batch` leaves tells a batch from a fit.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    (tmp_path / "runs" / "first" / "batch.json").write_text("{}")
     lines = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("ketune ")]
     for line in lines:
         assert _console.run(cli.app, [*shlex.split(line)[1:], "--json"]) == 0, line
@@ -76,6 +81,7 @@ def test_every_command_line_is_accepted(
         "batch_status",
         "collect",
         "write_table",
+        "report_batch",
         "translate_files",
     ]
 
