@@ -79,6 +79,8 @@ def test_the_verdict_does_not_depend_on_unit_or_scale(
     mean: float, sd: float, factor: float, shift: float
 ) -> None:
     plain = identify("x", normal(mean, sd), PRIOR)
+    # On the bound itself rounding decides.
+    assume(abs(plain.contraction - 0.75) > 1e-9)
     scaled = identify(
         "x", np.exp(factor * normal(mean, sd) + shift), np.exp(factor * PRIOR + shift), to_normal=np.log
     )
