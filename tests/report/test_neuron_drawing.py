@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from ketune import compartments
@@ -65,8 +65,8 @@ def test_a_table_of_another_morphology_has_no_outline() -> None:
 
 def test_neurites_are_drawn_where_and_as_wide_as_they_are(neuron: Neuron) -> None:
     axes = draw_neuron(Figure().subplots(), neuron)
-    (pieces,) = (c for c in axes.collections if isinstance(c, PolyCollection))
-    corners = np.array([path.vertices[:4] for path in pieces.get_paths()])
+    (pieces,) = (c for c in axes.collections if isinstance(c, PathCollection))
+    corners = np.concatenate([path.vertices.reshape(-1, 4, 2) for path in pieces.get_paths()])
     swc = np.concatenate([s.xyz_um for s in default_morphology().sections[1:] if s.region != "axon"])
     root = neuron.y_um[0]
     highest = DEPTH_um - (swc[:, 1].max() - root)
@@ -84,10 +84,10 @@ def test_neurites_are_drawn_where_and_as_wide_as_they_are(neuron: Neuron) -> Non
 def test_colours_are_those_of_the_block(neuron: Neuron) -> None:
     axes = Figure().subplots()
     scale = draw_block(axes, neuron)
-    (pieces,) = (c for c in axes.collections if isinstance(c, PolyCollection))
+    (pieces,) = (c for c in axes.collections if isinstance(c, PathCollection))
     assert neuron.outline is not None
     section = np.array(neuron.outline.section)
-    compartment = np.array(neuron.outline.compartment)[1:][section[1:] == section[:-1]]
+    compartment = np.unique(np.array(neuron.outline.compartment)[1:][section[1:] == section[:-1]])
     dendrite = np.flatnonzero(np.isin(np.array(neuron.region)[compartment], ["basal", "apical"]))
     expected = scale.to_rgba(np.array(neuron.nmda_block_during)[compartment[dendrite]])
     np.testing.assert_allclose(np.asarray(pieces.get_facecolor())[dendrite], expected)
@@ -106,5 +106,5 @@ def test_synapses_lie_on_their_compartments(neuron: Neuron) -> None:
 def test_documents_without_an_outline_are_drawn_as_compartments(neuron: Neuron) -> None:
     plain = neuron.model_copy(update={"outline": None})
     axes = draw_neuron(Figure().subplots(), plain)
-    (pieces,) = (c for c in axes.collections if isinstance(c, PolyCollection))
-    assert len(pieces.get_paths()) == len(plain.parent) - 1
+    (pieces,) = (c for c in axes.collections if isinstance(c, PathCollection))
+    assert len(pieces.get_paths()) == len(plain.parent) - 1  # the soma is a circle

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.patches import Circle
+from matplotlib.path import Path
 
 from ketune.report import _style as s
 from ketune.report._results import Neuron, array
@@ -97,9 +98,14 @@ def draw_neuron(axes: Axes, neuron: Neuron, colours: Colours | None = None) -> A
     drawn = Drawn(neuron)
     colours = np.tile(to_rgba(_GREY), (len(neuron.parent), 1)) if colours is None else colours
     ends, diam, compartment = drawn.pieces
-    axes.add_collection(
-        PolyCollection(list(_strips(ends, diam)), facecolors=colours[compartment], edgecolors="none")
-    )
+    strips = _strips(ends, diam)
+    shown = np.unique(compartment)
+    # One path for each compartment: a path for each piece makes the page twice as large.
+    paths = [
+        Path.make_compound_path(*(Path(strip, closed=False) for strip in strips[compartment == c]))
+        for c in shown
+    ]
+    axes.add_collection(PathCollection(paths, facecolors=colours[shown], edgecolors="none"))
     x, depth = drawn.place
     for soma in drawn.somata:
         axes.add_patch(

@@ -88,6 +88,7 @@ def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None 
         "explorer": _explorer.explorer_section(result.directory, identifier),
         "applications": applications,
         "traces": None if any(a["traces"] for a in applications) else _fit_figures.traces_picture(fit.traces),
+        "synapses": _neuron_figures.synapses_picture(result.applications),
         "parameters": [_tables.parameter(name, p, fit) for name, p in fit.parameters.items()],
         "open": [_tables.open_direction(d.combination, d.sd_log) for d in fit.undetermined],
         "readout": _tables.readout(fit),
@@ -118,8 +119,7 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
             )
             if p
         ],
-        "neuron": _neuron_figures.neuron_pictures(a),
-        "maps": _drug_figures.map_pictures(a),
+        "tissue": [p for p in (_neuron_figures.block_picture(a), *_drug_figures.map_pictures(a)) if p],
         "traces": _fit_figures.traces_picture(traces) if a.traces else None,
         "columns": [_tables.column(c) for c in a.conditions],
         "tuning_rows": _tables.tuning_rows(a.conditions),
