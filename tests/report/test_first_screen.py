@@ -137,6 +137,23 @@ def test_the_commands_are_on_the_page(alone: Page) -> None:
     assert "<pre><code>ketune fit synthetic.csv -o synthetic" in again[: again.index("</pre>")]
 
 
+def test_what_was_made_from_python_is_no_command_to_type(tmp_path: Path) -> None:
+    fit, applied = fit_document(), apply_document()
+    fit["provenance"]["command"] = "ipykernel_launcher.py -f kernel.json"
+    write_json(tmp_path / "fit.json", fit, "ketune-fit/1")
+    text = write_page([tmp_path], tmp_path).text
+    assert (
+        "It was made from Python, by ipykernel_launcher.py -f kernel.json : fit_recording and apply_drug"
+        in text
+    )
+    assert "These commands" not in text
+    applied["provenance"]["command"] = "ketune apply cell7 --dose 5uM"
+    write_json(tmp_path / "apply-ketamine-bath.json", applied, "ketune-apply/1")
+    page = write_page([tmp_path], tmp_path)
+    assert "<pre><code>ketune apply cell7 --dose 5uM</code></pre>" in page.source
+    assert "Some of it was made from Python" in page.text
+
+
 def test_dark_screens_get_dark_figures_but_colour_maps_stay_on_white(alone: Page) -> None:
     from base64 import b64decode
 

@@ -65,6 +65,7 @@ def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None 
     """
     fit, models = result.fit, {} if models is None else models
     identifier = f"fit-{index + 1}"
+    commands, programs = _tables.commands(result)
     applications = [
         _application(f"{identifier}-drug-{i + 1}", a, fit, models) for i, a in enumerate(result.applications)
     ]
@@ -94,7 +95,8 @@ def section(result: Result, index: int = 0, models: dict[str, DrugModel] | None 
         "readout": _tables.readout(fit),
         "inference": _inference_figures.inference_section(fit, result.directory),
         "replays": _tables.replays(result),
-        "commands": _tables.commands(result),
+        "commands": commands,
+        "programs": programs,
         "settings": _tables.flat(fit.settings),
         "provenance": _tables.provenance(result),
     }

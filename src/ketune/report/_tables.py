@@ -450,10 +450,12 @@ def provenance(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(title, rows) for title, rows in parts if rows]
 
 
-def commands(result: Result) -> list[str]:
-    """What was typed, fit first."""
-    known = (p.get("command") for p in (result.fit.provenance, *(a.provenance for a in result.applications)))
-    return list(dict.fromkeys(str(command) for command in known if command))
+def commands(result: Result) -> tuple[list[str], list[str]]:
+    """What was typed, fit first: commands of ketune, and other programs that called it."""
+    parts = (result.fit.provenance, *(a.provenance for a in result.applications))
+    known = list(dict.fromkeys(str(part["command"]) for part in parts if part.get("command")))
+    own = [command for command in known if command.startswith("ketune ")]
+    return own, [command for command in known if command not in own]
 
 
 def flat(document: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
