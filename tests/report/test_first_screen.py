@@ -177,3 +177,13 @@ def test_ticks_of_ratios_do_not_meet(low: float, high: float) -> None:
     assert all(low <= tick <= high for tick in ticks)
     gaps = [np.log(b / a) / np.log(high / low) for a, b in pairwise(ticks)]
     assert all(gap > 0.1 for gap in gaps)
+
+
+def test_places_in_figures_have_two_decimals_and_letters_keep_their_scale(alone: Page) -> None:
+    from base64 import b64decode
+
+    drawn = [b64decode(str(uri).partition(",")[2]).decode() for uri in alone.attributes("img", "src")]
+    places = [place for svg in drawn for place in re.findall(r'\b(?:d|x|y)="([^"]*)"', svg)]
+    assert len(places) > 1000
+    assert not any(re.search(r"\.\d{3}", place) for place in places)
+    assert any(re.search(r"scale\(0\.\d{4,}", svg) for svg in drawn)

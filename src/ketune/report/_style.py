@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,12 @@ _DARK_STYLE = (
 ).encode("ascii")
 
 
+# A hundredth of a point is more than a screen or printer shows; what is beyond it is an eighth of the page. Scales of
+# letters are left as they are.
+_PLACES = re.compile(rb'\b(?:d|x|y)="[^"]*"')
+_DECIMALS = re.compile(rb"(\d\.\d\d)\d+")
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure for the page: its data, what it shows in words (alt) and its caption.
@@ -160,7 +167,7 @@ def picture(
     """
     buffer = io.BytesIO()
     fig.savefig(buffer, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
-    drawn = buffer.getvalue()
+    drawn = _PLACES.sub(lambda places: _DECIMALS.sub(rb"\1", places[0]), buffer.getvalue())
     if adaptive:
         head, tag, rest = drawn.partition(b"<defs>")
         drawn = head + _DARK_STYLE + tag + rest
