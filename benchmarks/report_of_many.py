@@ -69,6 +69,8 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         made_up(asked.job, Path(temporary), asked.fits)
+        # Documents of a batch have long been on the disk when its page is made.
+        os.sync()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begun = time.monotonic()
         found = report_batch(temporary)
