@@ -4,8 +4,8 @@
 
 JOB_DIR is a finished job of a batch, with drugs applied: its documents are written for every fit, with other numbers,
 indented as ketune writes them. They are then read from the disk, not from memory. 10,000 fits of 1.3 MB take 13 GB
-under TMPDIR while it runs. Measured with these on two cores, beside other work, from a disk of 1 GB/s: 56 s, 0.81 GB,
-a page of 4.4 MB, first paint after 0.1 s.
+under TMPDIR while it runs. Measured with these on two cores, beside other work, from a disk of 1 GB/s: 56 and 62 s,
+0.8 GB, a page of 4 to 6 MB, first paint within 0.3 s.
 """
 
 from __future__ import annotations

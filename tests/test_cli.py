@@ -426,6 +426,15 @@ class TestMechanisms:
         assert done.stderr.count("\n") == 1
 
 
+def test_a_pdf_is_not_the_name_of_the_page(tmp_path: Path) -> None:
+    done = ketune_command("report", str(tmp_path), "-o", "cell7.pdf", "--pdf")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "Error: --output cell7.pdf: names the HTML file; give FILE.html, and --pdf for a PDF beside it\n"
+    )
+
+
 def _replace_library(monkeypatch: pytest.MonkeyPatch, function: Callable[..., object]) -> None:
     """Put `function` in the place of everything that commands call."""
     names = (

@@ -426,6 +426,10 @@ def report(
         return write_report(directories, output=output, progress=progress)
 
     def perform(progress: Progress) -> dict[str, Any]:
+        if output is not None and output.suffix.lower() == ".pdf":
+            raise InputError(
+                f"--output {output}: names the HTML file; give FILE.html, and --pdf for a PDF beside it"
+            )
         if not pdf:
             return written(progress)
         from ketune.report import pdf_browser, write_pdf

@@ -14,6 +14,7 @@ from reproduction_example import reproduction
 from ketune import report
 from ketune.report import _batch_figures as figures
 from ketune.report._batch_rows import paired
+from ketune.report._batch_rows import table_of as table_of_rows
 from ketune.report._style import figure
 
 TABLE = table_of()
@@ -85,6 +86,13 @@ def test_verdicts_of_a_population_fit_are_those_of_its_own_page(tmp_path):
     assert 'href="../verdicts/report.html"' in text
     assert "These are other neurons than the fits of this batch." in text
     assert "Population fit" not in report.write_batch(status_of(0), None, {}, tmp_path / "c.html").read_text()
+
+
+def test_seeds_are_whole_however_long():
+    rows = paired(TABLE.assign(seed=4294967295))
+    data = table_of_rows(rows, {job: job for job in rows["job"]}, ["converged"]).data
+    at = [c["key"] for c in data["columns"]].index("seed")
+    assert set(data["values"][at]) == {"4294967295"}
 
 
 def test_figures_take_axes_and_return_them():

@@ -18,7 +18,7 @@ QUESTIONS = ["Does it fit?", "What changed under ketamine?", "Can it be trusted?
 
 def cards(page: Page) -> list[tuple[str, str]]:
     """Question and answer of every card, as text."""
-    found = re.findall(r"<article>\s*<h3>(.*?)</h3>\s*<p>(.*?)</p>", page.source, re.S)
+    found = re.findall(r"<article[^>]*>\s*<h3>(.*?)</h3>\s*<p>(.*?)</p>", page.source, re.S)
     return [tuple(" ".join(re.sub(r"<[^>]+>", " ", part).split()) for part in pair) for pair in found]
 
 
@@ -66,8 +66,8 @@ def test_a_fit_that_may_not_be_used_is_not_to_be_trusted(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("identical", "cautions", "begins"),
     [
-        (True, ["a = 1 (assumed)"], "? The directions, if the drug’s numbers are right: all"),
-        (True, [], "✓ The directions, yes: all"),
+        (True, ["nmda.hill = 1 (assumed)"], "? As far as the drug’s numbers are right: all"),
+        (True, [], "✓ Yes: all"),
         (False, [], "✗ No: all"),
     ],
 )
@@ -77,7 +77,7 @@ def test_what_may_be_trusted_where_all_kept_sets_agree(
     fit, applied = fit_document(), apply_document()
     for change in applied["changes"]:
         change["determined"] = True
-    applied["cautions"] = cautions
+    applied["cautions"] = [*cautions, "a gap: nobody measured it"]
     applied["replay"]["identical"] = identical
     write_json(tmp_path / "fit.json", fit, "ketune-fit/1")
     write_json(tmp_path / "apply-ketamine-topical.json", applied, "ketune-apply/1")
@@ -99,7 +99,7 @@ def test_without_a_drug_the_variability_is_asked_for(tmp_path: Path) -> None:
     [
         ("half", True, "Yes: "),
         ("half", None, "In part: "),
-        ("all", True, "In part: "),
+        ("all", True, "In part. No trial was kept for a check: "),
         ("half", False, "No: "),
     ],
 )
@@ -112,14 +112,21 @@ def test_a_fit_without_a_drug_needs_held_out_trials_and_a_replay(
     write_json(tmp_path / "fit.json", fit, "ketune-fit/1")
     *_, (_, trusted) = cards(write_page([tmp_path], tmp_path))
     assert trusted.startswith(begins)
-    assert ("no trial was kept for a check" in trusted) == (split == "all")
+    # A drug does not make it any surer.
+    applied = apply_document() | {"cautions": []}
+    applied["replay"] = None
+    for change in applied["changes"]:
+        change["determined"] = True
+    write_json(tmp_path / "apply-ketamine-topical.json", applied, "ketune-apply/1")
+    *_, (_, dosed) = cards(write_page([tmp_path], tmp_path))
+    assert dosed.startswith(begins)
 
 
 def test_every_figure_table_and_sentence_says_where_its_numbers_come_from(alone: Page) -> None:
     parts = re.findall(r"<figcaption>.*?</figcaption>", alone.source, re.S)
     # Settings and provenance are lists of names, not of results; the table of drug numbers has a column for it.
     parts += re.findall(r"<caption>.*?</caption>", alone.source, re.S)
-    parts += re.findall(r"<article>.*?</p>", alone.source, re.S)
+    parts += re.findall(r"<article.*?</p>", alone.source, re.S)
     parts += re.findall(r"<dd>.*?</dd>", alone.source[: alone.source.index("Recording and fit")], re.S)
     assert len(parts) > 25
     for part in parts:
@@ -152,6 +159,42 @@ def test_what_was_made_from_python_is_no_command_to_type(tmp_path: Path) -> None
     page = write_page([tmp_path], tmp_path)
     assert "<pre><code>ketune apply cell7 --dose 5uM</code></pre>" in page.source
     assert "Some of it was made from Python" in page.text
+
+
+def test_a_job_of_a_batch_says_how_to_run_it_again(tmp_path: Path) -> None:
+    directory = write_example(tmp_path / "cell7-small-seed-1-0123", drug=False)
+    (directory / "job.json").write_text("{}")
+    again = write_page([directory], tmp_path).source
+    assert "<pre><code>ketune rerun jobs/cell7-small-seed-1-0123</code></pre>" in again
+
+
+def test_a_number_set_by_hand_is_an_assumption_and_an_own_measurement_is_data(tmp_path: Path) -> None:
+    applied = apply_document()
+    measured, chosen, *_ = applied["exposure"]["parameters"]
+    applied["exposure"]["parameters"][measured] |= {"confidence": ["derived"], "source": "fit to mine.csv"}
+    applied["choices"] = applied.get("choices", {}) | {"set": {chosen: 2.0}}
+    applied["assay"] = [{"text": "IC50 of mine", "source": "mine.csv"}]
+    write_json(tmp_path / "fit.json", fit_document(), "ketune-fit/1")
+    write_json(tmp_path / "apply-ketamine-topical.json", applied, "ketune-apply/1")
+    source = write_page([tmp_path], tmp_path).source
+    numbers = source[source.index('id="drug-numbers"') :]
+    for name, kind in ((measured, "data"), (chosen, "assumption")):
+        row = re.search(rf"<tr><th scope=\"row\"><code>{re.escape(name)}</code>.*?</tr>", numbers)
+        assert row is not None
+        assert f'class="origin {kind}"' in row[0]
+
+
+def test_kept_sets_that_turn_both_ways_agree_on_no_side(tmp_path: Path) -> None:
+    applied = apply_document()
+    for change in applied["changes"]:
+        change["determined"] = True
+        if change["quantity"] == "preferred_deg":
+            change |= {"best": 20.0, "low": -20.0, "high": 21.0, "found": "shift"}
+    write_json(tmp_path / "fit.json", fit_document(), "ketune-fit/1")
+    write_json(tmp_path / "apply-ketamine-topical.json", applied, "ketune-apply/1")
+    text = write_page([tmp_path], tmp_path).text
+    assert "moved, but to either side" in text
+    assert "They agree that each change above is one, but not on the side." in text
 
 
 def test_dark_screens_get_dark_figures_but_colour_maps_stay_on_white(alone: Page) -> None:

@@ -334,7 +334,8 @@ def test_a_neuron_leads_to_its_rows_under_every_hypothesis(
         for _ in range(2):  # again, after other words: the address stays as it is
             link = tab.locator("table.rows tbody a", has_text="neuron 02").first
             link.click()
-            tab.wait_for_function("document.querySelector('#text').value === 'neuron 02'")
+            # A function to wait for would be evaluated again and again, which the page's policy forbids.
+            sync_api.expect(tab.locator("#text")).to_have_value("neuron 02")
             assert hypotheses.all_inner_texts() == simulated
             tab.locator("#text").fill("")
         tab.locator("#choice").select_option(simulated[1])

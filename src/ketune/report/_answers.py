@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ketune.report import _drug_figures, _fit_figures, _verdict
 from ketune.report import _style as s
 from ketune.report import _words as w
-from ketune.report._origin import Origin
+from ketune.report._origin import UNDER_DRUG, Origin
 from ketune.report._results import Application, Fit, Result
 
 _SIZE = (3.9, 3.0)
@@ -48,7 +48,8 @@ def _varies(fit: Fit) -> Answer:
     if check is not None:
         *_, score = _verdict.scores(check)
         mark = "open" if score.met is None else "yes" if score.met else "no"
-        text = f"{score.name.capitalize()}: {score.value}; required: {score.required}."
+        said = {"yes": "Yes", "no": "No", "open": "Not known"}[mark]
+        text = f"{said}. {score.name.capitalize()}: {score.value}; required: {score.required}."
     return Answer(
         "Does it vary as recorded?",
         text + " No drug was applied to this fit.",
@@ -79,13 +80,13 @@ def _changed(result: Result, application: Application) -> Answer:
         f"What changed under {application.drug}?",
         text,
         "plain",
-        ("fit", "literature", "assumption"),
+        UNDER_DRUG,
         s.picture(
             fig,
             name="in-short-drug",
             alt=f"Mean spike count against orientation before {application.drug} and at {main.label}.",
             caption=f"Spiking model, best parameter set: mean spikes per trial ± SEM; n (trials per orientation): {n}.",
-            origin=("fit",),
+            origin=UNDER_DRUG,
         ),
     )
 
@@ -106,23 +107,18 @@ def _trusted(result: Result, application: Application) -> Answer:
         if n > 1
         else "one parameter set only, so what the data leave open is unknown"
     ]
-    doubtful = len(application.cautions)
+    doubtful = application.doubtful
     if doubtful:
         are = "is a placeholder or an assumption" if doubtful == 1 else "are placeholders or assumptions"
         parts.append(f"{w.counted(doubtful, 'number')} of the drug model {are}")
     replayed = _verdict.replayed(result)
     parts.append(_within(replayed.text))
-    mark: _verdict.Mark = "open"
-    if not result.fit.usable:
-        text, mark = "No. The fit may not be used, so this is an illustration", "no"
-    elif replayed.mark == "no":
-        text, mark = "No", "no"
-    elif known and n > 1 and sure == len(known):
+    mark, text = _sound(result.fit, replayed.mark)
+    if mark == "yes" and not (known and n > 1 and sure == len(known)):
+        mark, text = "open", "In part" if sure and n > 1 else "Not yet"
+    elif mark == "yes" and doubtful:
         # The kept sets know nothing of what is uncertain about the drug.
-        text = "The directions, if the drug’s numbers are right" if doubtful else "The directions, yes"
-        mark = "open" if doubtful or replayed.mark == "open" else "yes"
-    else:
-        text = "In part" if sure and n > 1 else "Not yet"
+        mark, text = "open", "As far as the drug’s numbers are right"
     picture = _drug_figures.changes_picture(
         application, name="in-short-changes", width=_SIZE[0], against_reports=False
     )
@@ -141,16 +137,22 @@ def _trusted_without_drug(result: Result) -> Answer:
         parts.append(f"{w.counted(len(fit.undetermined), 'combination')} of parameters not determined")
     replayed = _verdict.replayed(result)
     parts.append(_within(replayed.text))
-    independent = fit.recording.split == "half"
-    if not independent:
-        parts.append("no trial was kept for a check")
-    mark: _verdict.Mark = "open"
-    if not fit.usable or replayed.mark == "no":
-        mark = "no"
-    elif independent and replayed.mark == "yes":
-        mark = "yes"
-    text = {"yes": "Yes", "no": "No"}.get(mark, "In part")
+    mark, text = _sound(fit, replayed.mark)
     return Answer("Can it be trusted?", f"{text}: {'; '.join(parts)}.", mark, ("fit",))
+
+
+def _sound(fit: Fit, replayed: _verdict.Mark) -> tuple[_verdict.Mark, str]:
+    """Whether the fitted neuron itself may be trusted: used, tested on trials of its own, and the same in NEURON."""
+    usable = _verdict.usable(fit).mark
+    if usable == "no":
+        return "no", "No. The fit may not be used, so this is an illustration"
+    if replayed == "no":
+        return "no", "No"
+    if usable == "open":
+        return "open", "Not yet. The fit was not checked"
+    if fit.recording.split != "half":
+        return "open", "In part. No trial was kept for a check"
+    return ("yes", "Yes") if replayed == "yes" else ("open", "In part")
 
 
 def _within(sentence: str) -> str:

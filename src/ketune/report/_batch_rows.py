@@ -77,7 +77,8 @@ def columns_of(rows: pd.DataFrame) -> list[Column]:
         "application": "application",
         "drug": "drug",
     }
-    found = [Column(name, title, name == "seed") for name, title in texts.items() if rows[name].notna().any()]
+    # A seed is a name: rounded as a number it would be another.
+    found = [Column(name, title, False) for name, title in texts.items() if rows[name].notna().any()]
     if rows["drug"].notna().any():
         found += [
             Column("time_min", "time (min)", True),

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from ketune.report import _style as s
 from ketune.report import _words as w
+from ketune.report._origin import UNDER_DRUG
 
 Document = Mapping[str, Any]
 Array = npt.NDArray[np.float64]
@@ -97,6 +98,7 @@ def curves_picture(document: Document, drug: str) -> s.Picture:
     return s.picture(
         curves_figure(document),
         name="dose-response",
+        origin=UNDER_DRUG,
         alt=f"Dose-response of {drug} over {len(document['doses'])} doses. {described}.",
         caption=f"Bands hold 50 % and 90 % of n = {document['n_samples']} sets of drug parameters drawn from their "
         "ranges; line: their median. Left of each pair: against dose; right: the same sets at all doses, in bins of "
@@ -152,6 +154,7 @@ def emulator_picture(document: Document, drug: str) -> s.Picture:
     return s.picture(
         emulator_figure(document),
         name="dose-emulator",
+        origin=UNDER_DRUG,
         alt=f"Emulated against directly simulated mean spike counts under {drug}: RMS difference {rms} and largest "
         f"{largest} of the peak.",
         caption=f"n = {len(emulator['checks'])} effects (dose and parameter set) that the emulator had not seen, "
@@ -213,6 +216,7 @@ def attribution_picture(document: Document, drug: str) -> s.Picture | None:
     return s.picture(
         fig,
         name="dose-attribution",
+        origin=UNDER_DRUG,
         alt=f"Share of the variance by uncertain parameter under {drug} at {dose}. Largest total: {leading}.",
         caption=f"Sobol indices at {dose} over n = {document['n_runs']} emulated parameter sets, up to {_MOST_BARS} "
         "parameters for each quantity; bars ± half width of the 95 % bootstrap interval. SD: of the quantity over the "

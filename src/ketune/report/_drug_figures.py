@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from ketune.report import _style as s
 from ketune.report import _words as w
 from ketune.report._fit_figures import orientation_axis, plot_orientations
+from ketune.report._origin import UNDER_DRUG
 from ketune.report._results import (
     Application,
     Change,
@@ -101,6 +102,7 @@ def _conditions_picture(
         name=name,
         alt=f"{what} for {application.title}. {'; '.join(parts)}.",
         caption=f"{caption}n (trials per orientation): {', '.join(n)}.",
+        origin=UNDER_DRUG,
     )
 
 
@@ -152,7 +154,7 @@ def changes_picture(
         caption=f"Change from before to {application.main_condition}. Point: best parameter set; bar: range over all "
         f"n = {kept}; hollow: not determined by these data."
         + (" Right: the reported direction, of which no size is known." if against_reports else ""),
-        origin=("fit", "literature") if against_reports else ("fit",),
+        origin=UNDER_DRUG,
     )
 
 
@@ -237,6 +239,7 @@ def kept_picture(application: Application) -> s.Picture | None:
         caption=f"Every kept parameter set (n = {n}) before and at {application.main_condition}; bold: the best set. "
         f"{_kept_trials(application)}"
         "Lines that cross or fan out mark what the recording does not determine.",
+        origin=UNDER_DRUG,
     )
 
 

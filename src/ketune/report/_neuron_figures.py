@@ -67,7 +67,7 @@ def synapses_picture(applications: Sequence[Application]) -> s.Picture | None:
         alt=f"The neuron with its synapses: {counts}.",
         caption=f"One placement of the synapses: {counts}. Within its compartment a synapse is drawn beside the "
         f"dendrite so that it can be seen. {_drawing(neuron)}",
-        origin=("assumption",),
+        origin=("literature", "assumption"),
     )
 
 

@@ -10,6 +10,7 @@ from matplotlib.projections.polar import PolarAxes
 from ketune.report import _style as s
 from ketune.report import _words as w
 from ketune.report._drug_figures import looks
+from ketune.report._origin import UNDER_DRUG
 from ketune.report._results import Application, Condition, Number, array
 
 _RIM = 1.12
@@ -39,6 +40,7 @@ def circle_picture(application: Application) -> s.Picture | None:
         caption="Mean spikes per trial of the best parameter set, each curve as a share of its own largest; an "
         "orientation lies in both of its directions. Ticks on the rim: preferred orientation of every kept set "
         f"({sets}). Preferred: {', '.join(preferred)}. n (trials per orientation): {n}.",
+        origin=UNDER_DRUG,
     )
 
 

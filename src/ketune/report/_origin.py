@@ -6,6 +6,9 @@ from typing import Literal
 
 Origin = Literal["data", "fit", "literature", "assumption"]
 
+UNDER_DRUG: tuple[Origin, ...] = ("fit", "literature", "assumption")
+"""What the fitted neuron does under a drug: published and assumed numbers of the drug enter as well."""
+
 MEANINGS: dict[Origin, str] = {
     "data": "measured in the recording",
     "fit": "fitted to it, or computed by the fitted model, with its error or range where there is one",

@@ -21,9 +21,9 @@ from ketune.report import (
 )
 from ketune.report import _words as w
 from ketune.report._answers import answers
-from ketune.report._origin import MEANINGS, Origin, of_confidence
+from ketune.report._origin import MEANINGS, UNDER_DRUG, Origin, of_confidence
 from ketune.report._rendering import rendered, write_whole
-from ketune.report._results import Application, Change, Fit, Result, load
+from ketune.report._results import Application, Change, DrugNumber, Fit, Result, load
 from ketune.report._style import style
 
 
@@ -54,6 +54,7 @@ def render(results: Sequence[Result]) -> str:
         drug_models=list(models.values()),
         any_drug=bool(models),
         origins=MEANINGS,
+        under_drug=UNDER_DRUG,
         explorers=_explorer.page_parts() if any(part["explorer"] for part in sections) else None,
     )
 
@@ -137,7 +138,7 @@ def _application(identifier: str, a: Application, fit: Fit, models: dict[str, Dr
         "reported": reported,
         "references": references,
         "exposure": a.exposure,
-        "cautions": len(a.cautions),
+        "doubtful": a.doubtful,
         "margins": _tables.margins(a),
         "lacking": [_tables.TARGETS.get(word, word) for word in a.lacking],
     }
@@ -178,9 +179,19 @@ def _brief(change: Change | None) -> str:
     return f"{w.change_size(change)} ({w.change_range(change)})"
 
 
+def _known(name: str, number: DrugNumber, a: Application) -> tuple[Origin, str]:
+    """Where a number of the drug comes from, and how sure it is."""
+    if name in a.choices.set:
+        return "assumption", "set by hand"
+    if any(found.source and found.source in number.source for found in a.assay):
+        return "data", number.confidence
+    return of_confidence(number.confidence, number.source), number.confidence
+
+
 def _remember(a: Application, name: str, models: dict[str, DrugModel]) -> None:
     numbers = a.exposure.parameters
-    key = json.dumps([a.drug, a.cautions, {k: v.model_dump() for k, v in numbers.items()}], sort_keys=True)
+    given = [a.drug, a.cautions, sorted(a.choices.set), {k: v.model_dump() for k, v in numbers.items()}]
+    key = json.dumps(given, sort_keys=True)
     model = models.setdefault(
         key,
         DrugModel(
@@ -190,8 +201,7 @@ def _remember(a: Application, name: str, models: dict[str, DrugModel]) -> None:
                     k,
                     w.number(v.value, 3, v.unit),
                     w.span(v.low, v.high, 3, v.unit),
-                    of_confidence(v.confidence, v.source),
-                    v.confidence,
+                    *_known(k, v, a),
                     v.source,
                 )
                 for k, v in numbers.items()

@@ -491,6 +491,11 @@ class Application(_Part):
         return self.drug.lower().startswith("ketamine") and "topical" in self.route
 
     @property
+    def doubtful(self) -> int:
+        """Numbers of the drug model that are placeholders or assumptions; the other cautions are gaps."""
+        return sum(line.partition(" = ")[0] in self.exposure.parameters for line in self.cautions)
+
+    @property
     def title(self) -> str:
         """Drug, route and dose."""
         return ", ".join(part for part in (self.drug, self.route, self.dose) if part)

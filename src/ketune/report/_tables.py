@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ketune.evidence import EffectTable, ReportedEffect, reported_effects
@@ -454,6 +455,8 @@ def commands(result: Result) -> tuple[list[str], list[str]]:
     """What was typed, fit first: commands of ketune, and other programs that called it."""
     parts = (result.fit.provenance, *(a.provenance for a in result.applications))
     known = list(dict.fromkeys(str(part["command"]) for part in parts if part.get("command")))
+    if (result.directory / "job.json").exists():  # a job of a batch, whose own process names no command
+        return [f"ketune rerun {Path('jobs') / result.directory.name}"], []
     own = [command for command in known if command.startswith("ketune ")]
     return own, [command for command in known if command not in own]
 

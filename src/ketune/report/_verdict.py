@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ketune.report import _words as w
-from ketune.report._origin import Origin
+from ketune.report._origin import UNDER_DRUG, Origin
 from ketune.report._results import Application, Change, Check, Fit, Number, Replay, Result
 
 Mark = Literal["yes", "no", "open", "plain"]
@@ -71,8 +71,7 @@ def verdict(result: Result) -> list[Sentence]:
     if not result.applications:
         sentences.append(Sentence("Drug", "No drug was applied to this fit."))
     for application in result.applications:
-        computed: tuple[Origin, ...] = ("fit", "literature", "assumption")
-        sentences.append(Sentence(_name(application), _drug(application, fit), origin=computed))
+        sentences.append(Sentence(_name(application), _drug(application, fit), origin=UNDER_DRUG))
         sentences.append(_certainty(application))
         sentences.append(_reports(application))
     sentences.append(replayed(result))
@@ -206,7 +205,13 @@ def _certainty(application: Application) -> Sentence:
             text + f"They do not agree on {w.listed(open_)}: not determined by these data.",
             "open",
         )
-    return Sentence("How sure?", text + "They agree on the direction of every change above.", "yes")
+    sided = not any(w.to_either_side(c) for c in application.changes if c.best is not None)
+    agreed = (
+        "on the direction of every change above"
+        if sided
+        else "that each change above is one, but not on the side"
+    )
+    return Sentence("How sure?", f"{text}They agree {agreed}.", "yes" if sided else "open")
 
 
 def _reports(application: Application) -> Sentence:

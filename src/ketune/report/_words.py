@@ -137,6 +137,13 @@ def times(ratio: Number) -> str:
     return NOT_AVAILABLE if ratio is None else f"×{number(ratio, 2 if ratio < 1 else 3)}"
 
 
+def to_either_side(change: Change) -> bool:
+    """Whether kept sets turn an orientation both ways: they agree that it shifts, and no more."""
+    if change.low is None or change.high is None:
+        return False
+    return change.unit == "deg" and change.found != "no change" and change.low < 0 < change.high
+
+
 def change_in_words(change: Change) -> str:
     """What happened to a quantity, as the end of a sentence that began with its name."""
     if change.best is None:
@@ -147,6 +154,8 @@ def change_in_words(change: Change) -> str:
     if change.unit == "deg":
         if change.found == "no change":
             return f"did not move beyond the margin ({change_size(change)}; {change_range(change)})"
+        if to_either_side(change):
+            return f"moved, but to either side ({change_size(change)}; {change_range(change)})"
         return f"moved by {change_size(change)} ({change_range(change)})"
     if change.found == "no change":
         return f"did not change beyond the margin ({change_size(change)}; {change_range(change)})"
