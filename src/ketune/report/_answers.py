@@ -107,16 +107,14 @@ def _trusted(result: Result, application: Application) -> Answer:
         if n > 1
         else "one parameter set only, so what the data leave open is unknown"
     ]
-    doubtful = application.doubtful
-    if doubtful:
-        are = "is a placeholder or an assumption" if doubtful == 1 else "are placeholders or assumptions"
-        parts.append(f"{w.counted(doubtful, 'number')} of the drug model {are}")
+    if application.doubtful:
+        parts.append(w.doubtful(application.doubtful))
     replayed = _verdict.replayed(result)
     parts.append(_within(replayed.text))
     mark, text = _sound(result.fit, replayed.mark)
     if mark == "yes" and not (known and n > 1 and sure == len(known)):
         mark, text = "open", "In part" if sure and n > 1 else "Not yet"
-    elif mark == "yes" and doubtful:
+    elif mark == "yes" and application.doubtful:
         # The kept sets know nothing of what is uncertain about the drug.
         mark, text = "open", "As far as the drug’s numbers are right"
     picture = _drug_figures.changes_picture(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
-from matplotlib.colors import Normalize, to_rgba
+from matplotlib.colors import Normalize
 from matplotlib.patches import Circle
 from matplotlib.path import Path
 
@@ -96,7 +96,7 @@ def draw_neuron(axes: Axes, neuron: Neuron, colours: Colours | None = None) -> A
         ``(n, 4)`` of each compartment; grey if not given.
     """
     drawn = Drawn(neuron)
-    colours = np.tile(to_rgba(_GREY), (len(neuron.parent), 1)) if colours is None else colours
+    colours = np.tile(_GREY, (len(neuron.parent), 1)) if colours is None else colours
     ends, diam, compartment = drawn.pieces
     strips = _strips(ends, diam)
     shown = np.unique(compartment)

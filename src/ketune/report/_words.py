@@ -101,6 +101,12 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
+def doubtful(n: int) -> str:
+    """How many numbers of a drug model are doubtful."""
+    are = "is a placeholder or an assumption" if n == 1 else "are placeholders or assumptions"
+    return f"{counted(n, 'number')} of the drug model {are}"
+
+
 def trials(counts: int | Iterable[int]) -> str:
     """Number of trials an orientation: 200, or 24 to 26."""
     values = [counts] if isinstance(counts, int) else list(counts)
