@@ -116,7 +116,7 @@ def explorer_document() -> dict[str, Any]:
             "region": [str(region) for region in table.region],
         },
         "choices": {"block_model": "equilibrium", "switched_off": [], "set": {"hcn1.ec50": 67.0}},
-        "cautions": ["a made-up number"],
+        "cautions": ["made.up = 1 (assumed)", "a gap is no number"],
         "provenance": {"command": "ketune explore synthetic"},
     }
 

@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex
 
 from ketune.explorer import EXPLORER_FILE, Explorer, RouteGrid
 from ketune.report import _style as s
+from ketune.report._results import doubtful_numbers
 
 COLOURS = 64
 """Steps of the colour map of block, as in ``explorer.js``."""
@@ -52,7 +53,7 @@ def explorer_section(directory: Path, identifier: str) -> dict[str, Any] | None:
         "switched_off": list(choices.get("switched_off", [])),
         "set_by_hand": [f"{name} = {value:g}" for name, value in choices.get("set", {}).items()],
         "block_model": choices.get("block_model", "equilibrium"),
-        "cautions": len(explorer.cautions),
+        "doubtful": doubtful_numbers(explorer.cautions),
         "data": page_data(explorer),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -492,13 +493,18 @@ class Application(_Part):
 
     @property
     def doubtful(self) -> int:
-        """Numbers of the drug model that are placeholders or assumptions; the other cautions are gaps."""
-        return sum(line.partition(" = ")[0] in self.exposure.parameters for line in self.cautions)
+        """Numbers of the drug model that are placeholders or assumptions."""
+        return doubtful_numbers(self.cautions)
 
     @property
     def title(self) -> str:
         """Drug, route and dose."""
         return ", ".join(part for part in (self.drug, self.route, self.dose) if part)
+
+
+def doubtful_numbers(cautions: Sequence[str]) -> int:
+    """How many of a drug's cautions are of a number ("nmda.hill = ..."); the others are gaps."""
+    return sum(re.match(r"[\w.]+ = ", line) is not None for line in cautions)
 
 
 @dataclass(frozen=True)
